@@ -1,0 +1,68 @@
+"""The nouns: frozen values without pixels or tensors."""
+
+from ocrtune.core.base import Noun, digest
+from ocrtune.core.document import Box, Document, Page, Region, Word
+from ocrtune.core.manifest import ModelRef, RunManifest, Status
+from ocrtune.core.outcome import (
+    Answer,
+    Attempt,
+    Decoded,
+    Estimate,
+    Failure,
+    Finish,
+    Prediction,
+    Problem,
+    Score,
+    Slice,
+    Usage,
+)
+from ocrtune.core.sample import (
+    AnswersTarget,
+    BoxesTarget,
+    FieldsTarget,
+    ImageRef,
+    Prompt,
+    RegionsTarget,
+    Sample,
+    Size,
+    Target,
+    Task,
+    TextTarget,
+    target_text,
+)
+
+__all__ = [
+    "Answer",
+    "AnswersTarget",
+    "Attempt",
+    "Box",
+    "BoxesTarget",
+    "Decoded",
+    "Document",
+    "Estimate",
+    "Failure",
+    "FieldsTarget",
+    "Finish",
+    "ImageRef",
+    "ModelRef",
+    "Noun",
+    "Page",
+    "Prediction",
+    "Problem",
+    "Prompt",
+    "Region",
+    "RegionsTarget",
+    "RunManifest",
+    "Sample",
+    "Score",
+    "Size",
+    "Slice",
+    "Status",
+    "Target",
+    "Task",
+    "TextTarget",
+    "Usage",
+    "Word",
+    "digest",
+    "target_text",
+]

@@ -1,0 +1,83 @@
+"""Documents as they are read: pages of regions in reading order."""
+
+from __future__ import annotations
+
+from typing import Literal, Self
+
+from pydantic import Field, model_validator
+
+from ocrtune.core.base import Noun
+
+Point = tuple[float, float]
+Markup = Literal["plain", "markdown", "html", "latex"]
+
+
+class Box(Noun):
+    """A rectangle in fractions of the image, origin top-left: 0 ≤ left ≤ right ≤ 1, 0 ≤ top ≤ bottom ≤ 1.
+
+    `polygon` keeps the original quadrilateral or outline where the source had one. Pixels, 0–1000 grids and PDF points
+    exist only in dialects, families and renderers.
+    """
+
+    left: float = Field(ge=0, le=1)
+    top: float = Field(ge=0, le=1)
+    right: float = Field(ge=0, le=1)
+    bottom: float = Field(ge=0, le=1)
+    polygon: tuple[Point, ...] | None = None
+
+    @model_validator(mode="after")
+    def _ordered(self) -> Self:
+        if self.right < self.left or self.bottom < self.top:
+            raise ValueError(f"box corners are out of order: {self.left, self.top, self.right, self.bottom}")
+        return self
+
+    @classmethod
+    def from_pixels(cls, corners: tuple[float, float, float, float], width: float, height: float) -> Self:
+        """Left, top, right, bottom in pixels of a `width` × `height` image; clamped to it, corners put in order."""
+        xs = sorted(min(max(x / width, 0.0), 1.0) for x in (corners[0], corners[2]))
+        ys = sorted(min(max(y / height, 0.0), 1.0) for y in (corners[1], corners[3]))
+        return cls(left=xs[0], top=ys[0], right=xs[1], bottom=ys[1])
+
+    def to_pixels(self, width: float, height: float) -> tuple[float, float, float, float]:
+        return self.left * width, self.top * height, self.right * width, self.bottom * height
+
+
+class Word(Noun):
+    """A word and where it stands."""
+
+    text: str
+    box: Box
+
+
+class Region(Noun):
+    """A piece of a page: a paragraph, title, table, picture … `kind` is the layout category, lower case."""
+
+    kind: str = "text"
+    text: str = ""
+    markup: Markup = "plain"
+    box: Box | None = None
+    confidence: float | None = Field(default=None, ge=0, le=1)
+    words: tuple[Word, ...] | None = None
+
+
+class Page(Noun):
+    """One page; `number` counts from 1; `image` is a path or None when nothing was rendered."""
+
+    number: int = Field(ge=1)
+    width: int | None = Field(default=None, gt=0)
+    height: int | None = Field(default=None, gt=0)
+    image: str | None = None
+    regions: tuple[Region, ...] = ()
+    problems: tuple[str, ...] = ()
+
+    @property
+    def text(self) -> str:
+        return "\n".join(r.text for r in self.regions if r.text)
+
+
+class Document(Noun):
+    """A source file, its pages in order, and how they were read (engine, model, version)."""
+
+    source: str
+    pages: tuple[Page, ...]
+    provenance: dict[str, str] = {}

@@ -1,0 +1,79 @@
+"""Shelves: literal tables of plug-in names, plus entry points. The only place that imports leaves, and only on demand."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Mapping
+from importlib.metadata import entry_points
+from typing import Generic, TypeVar, cast
+
+from ocrtune.config import closest
+from ocrtune.contracts import Dialect, Engine, Exporter, Family, Metric, Source, Trainer
+from ocrtune.errors import ConfigError
+
+P = TypeVar("P")
+
+
+class Shelf(Generic[P]):
+    """Plug-ins of one kind by name. Other packages add theirs with an entry point in group `ocrtune.<kind>`."""
+
+    def __init__(self, kind: str, table: Mapping[str, str]) -> None:
+        self.kind = kind
+        self._table = dict(table)
+
+    def names(self) -> list[str]:
+        return sorted({*self._table, *(e.name for e in entry_points(group=f"ocrtune.{self.kind}"))})
+
+    def get(self, name: str) -> type[P]:
+        """The plug-in class. Raises ConfigError naming what exists."""
+        if (place := self._table.get(name)) is not None:
+            module, _, attribute = place.partition(":")
+            return cast(type[P], getattr(importlib.import_module(module), attribute))
+        for entry in entry_points(group=f"ocrtune.{self.kind}"):
+            if entry.name == name:
+                return cast(type[P], entry.load())
+        raise ConfigError(
+            f"there is no {self.kind[:-1]} called {name!r}{closest(name, self.names())}",
+            hint=f"{self.kind}: {', '.join(self.names())}",
+        )
+
+
+SOURCES: Shelf[Source] = Shelf(
+    "sources",
+    {
+        "pdf": "ocrtune.sources.pdf:Pdf",
+        "pairs": "ocrtune.sources.pairs:Pairs",
+        "chat": "ocrtune.sources.chat:Chat",
+        "hf": "ocrtune.sources.hf:HuggingFace",
+        "folder": "ocrtune.sources.folder:Folder",
+        "dataset": "ocrtune.sources.dataset:Dataset",
+    },
+)
+DIALECTS: Shelf[Dialect] = Shelf("dialects", {"plain": "ocrtune.dialects.plain:Plain"})
+ENGINES: Shelf[Engine] = Shelf(
+    "engines",
+    {
+        "echo": "ocrtune.engines.echo:Echo",
+        "local": "ocrtune.engines.local:Local",
+        "http": "ocrtune.engines.http:Http",
+        "rapidocr": "ocrtune.engines.rapidocr:RapidOcr",
+        "tesseract": "ocrtune.engines.tesseract:Tesseract",
+    },
+)
+METRICS: Shelf[Metric] = Shelf(
+    "metrics",
+    {
+        "cer": "ocrtune.metrics.text:Cer",
+        "wer": "ocrtune.metrics.text:Wer",
+        "char_f1": "ocrtune.metrics.text:CharF1",
+        "exact": "ocrtune.metrics.text:Exact",
+    },
+)
+FAMILIES: Shelf[Family] = Shelf(
+    "families", {"qwen2_vl": "ocrtune.families.qwen2_vl:Qwen2VL", "auto": "ocrtune.families.auto:Auto"}
+)
+TRAINERS: Shelf[Trainer] = Shelf("trainers", {"hf": "ocrtune.trainers.hf:HuggingFaceTrainer"})
+EXPORTERS: Shelf[Exporter] = Shelf(
+    "exporters",
+    {"txt": "ocrtune.exporters.text:Text", "md": "ocrtune.exporters.text:Markdown", "json": "ocrtune.exporters.json:Json"},
+)

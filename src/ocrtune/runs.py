@@ -1,0 +1,256 @@
+"""A run is a directory: what was asked, what ran, what came out, and its status, all written so that a kill loses nothing.
+
+Layout: `run.json` · `request.yaml` · `config.yaml` · `events.jsonl` · files of the verb · `artifacts/`.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import platform
+import shutil
+import sys
+import tempfile
+from collections.abc import Iterable, Iterator, Mapping
+from datetime import UTC, datetime
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any, TypeVar
+
+from pydantic import ValidationError
+
+from ocrtune.config import Section, config_digest, to_yaml
+from ocrtune.core import Noun, RunManifest, Status
+from ocrtune.errors import RunError, disk_errors
+
+N = TypeVar("N", bound=Noun)
+VERSIONED = ("ocrtune", "torch", "transformers", "peft", "numpy", "pydantic", "pypdfium2", "rapidfuzz", "pillow")
+
+
+def write_atomic(path: Path, content: str | bytes) -> None:
+    """Write a temporary file beside `path`, flush it to disk, rename: readers see the old file or the new one."""
+    with disk_errors(str(path)):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+        try:
+            with os.fdopen(handle, "wb") as file:
+                file.write(content.encode() if isinstance(content, str) else content)
+                file.flush()
+                os.fsync(file.fileno())
+            os.chmod(name, 0o644)
+            os.replace(name, path)
+        except BaseException:
+            with contextlib.suppress(OSError):
+                os.unlink(name)
+            raise
+
+
+def append_line(path: Path, line: str) -> None:
+    """Append one line in a single write. A line that a kill cut short is dropped by `read_lines`."""
+    with disk_errors(str(path)), path.open("ab") as file:
+        if file.tell() and not _ends_with_newline(path):
+            file.write(b"\n")
+        file.write(line.encode() + b"\n")
+
+
+def _ends_with_newline(path: Path) -> bool:
+    with path.open("rb") as file:
+        file.seek(-1, os.SEEK_END)
+        return file.read(1) == b"\n"
+
+
+def read_lines(path: Path, noun: type[N]) -> Iterator[N]:
+    """The records of a JSONL file in order; lines that are not whole are skipped (they were never finished)."""
+    if not path.exists():
+        return
+    with path.open(encoding="utf-8", errors="replace") as file:
+        for line in file:
+            if line.strip():
+                with contextlib.suppress(ValidationError):
+                    yield noun.parse_line(line)
+
+
+class RunDir:
+    """One run on disk. Make it with `create` (new or resumed) or `open` (existing)."""
+
+    def __init__(self, path: Path, manifest: RunManifest, root: Path) -> None:
+        self.path = path
+        self.manifest = manifest
+        self.root = root
+
+    @property
+    def id(self) -> str:
+        return self.manifest.id
+
+    @property
+    def artifacts(self) -> Path:
+        folder = self.path / "artifacts"
+        folder.mkdir(exist_ok=True)
+        return folder
+
+    @classmethod
+    def create(cls, verb: str, config: Section, *, root: Path, into: Path | None = None, asked: Mapping[str, Any] | None = None,
+               fresh: bool = False) -> RunDir:  # fmt: skip
+        """The directory for these options: the same options give the same directory, so the same command resumes.
+
+        Without `into` it is `root/<verb>-<digest of the options>`. Raises RunError when `into` holds a run of other
+        options, something that is no run, or a run that another live process works on.
+        """
+        wanted = config_digest(config)
+        path = into or root / f"{verb}-{wanted[:8]}"
+        if fresh and (path / "run.json").exists():
+            _refuse_live(_read_manifest(path), path)
+            shutil.rmtree(path)
+        if (path / "run.json").exists():
+            old = _read_manifest(path)
+            if old.config_digest != wanted or old.verb != verb:
+                raise RunError(
+                    f"{path} holds a run of {old.verb} with other options", hint="give another --into, or --fresh to start over"
+                )
+            _refuse_live(old, path)
+            run = cls(path, old, root)
+            if old.status != "done":
+                run._replace(status="running", finished=None, pid=os.getpid(), message=None)
+            return run
+        if path.exists() and any(path.iterdir()):
+            raise RunError(f"{path} is not empty and holds no run", hint="give an empty or new folder with --into")
+        with disk_errors(str(path)):
+            path.mkdir(parents=True, exist_ok=True)
+        manifest = RunManifest(id=path.name, verb=verb, started=datetime.now(UTC), config_digest=wanted, pid=os.getpid(),
+                               environment=_environment(), versions=_versions())  # fmt: skip
+        write_atomic(path / "request.yaml", to_yaml(dict(asked or {})))
+        write_atomic(path / "config.yaml", to_yaml(config.model_dump(mode="json")))
+        run = cls(path, manifest, root)
+        run._replace()
+        return run
+
+    @classmethod
+    def open(cls, name: str | Path, *, root: Path) -> RunDir:
+        """An existing run by `run:<id>` (a unique beginning of the id is enough) or by its folder."""
+        text = str(name)
+        if not text.startswith("run:"):
+            return cls(Path(name), _read_manifest(Path(name)), root)
+        wanted = text.removeprefix("run:")
+        found = [p.parent for p in root.glob("*/run.json") if p.parent.name == wanted] or [
+            p.parent for p in sorted(root.glob("*/run.json")) if p.parent.name.startswith(wanted)
+        ]
+        if len(found) != 1:
+            what = "no run" if not found else f"{len(found)} runs"
+            raise RunError(f"{what} called {wanted!r} under {root}", hint="ocrtune runs list")
+        return cls(found[0], _read_manifest(found[0]), root)
+
+    @classmethod
+    def every(cls, root: Path) -> list[RunDir]:
+        """All runs under `root`, oldest first; folders with a broken run.json are left out."""
+        runs = []
+        for file in root.glob("*/run.json"):
+            with contextlib.suppress(RunError):
+                runs.append(cls(file.parent, _read_manifest(file.parent), root))
+        return sorted(runs, key=lambda r: r.manifest.started)
+
+    def resolve(self, name: str, *roles: str) -> Path:
+        """A path as it is, or for `run:<id>` the first of that run's outputs among `roles` (the run's folder if none)."""
+        if not name.startswith("run:"):
+            return Path(name)
+        other = RunDir.open(name, root=self.root)
+        for role in roles:
+            if (output := other.manifest.outputs.get(role)) is not None:
+                return other.path / output
+        if roles:
+            made = ", ".join(other.manifest.outputs) or "nothing yet"
+            raise RunError(f"{name} ({other.manifest.verb}, {other.status}) has no {' or '.join(roles)}; it has {made}")
+        return other.path
+
+    @property
+    def status(self) -> Status:
+        """As recorded, but `stopped` when the process that was working on it is gone."""
+        if self.manifest.status == "running" and not _alive(self.manifest):
+            return "stopped"
+        return self.manifest.status
+
+    def link(self, **inputs: str) -> None:
+        """Record what this run was made from (a run id or a path, by role)."""
+        self._replace(inputs={**self.manifest.inputs, **inputs})
+
+    def event(self, kind: str, **fields: Any) -> None:
+        stamp = datetime.now(UTC).isoformat(timespec="milliseconds")
+        append_line(
+            self.path / "events.jsonl", json.dumps({"time": stamp, "event": kind, **fields}, ensure_ascii=False, default=str)
+        )
+
+    def append(self, name: str, record: Noun) -> None:
+        append_line(self.path / name, record.line())
+
+    def read(self, name: str, noun: type[N]) -> list[N]:
+        return list(read_lines(self.path / name, noun))
+
+    def write(self, name: str, content: str | bytes | Noun | Iterable[Noun]) -> Path:
+        """Write a whole file atomically: text, bytes, one noun as JSON, or many as JSONL."""
+        path = self.path / name
+        if isinstance(content, Noun):
+            content = content.model_dump_json(indent=2) + "\n"
+        elif not isinstance(content, str | bytes):
+            content = "".join(f"{noun.line()}\n" for noun in content)
+        write_atomic(path, content)
+        return path
+
+    def finish(self, status: Status = "done", *, message: str | None = None, **outputs: str) -> None:
+        self._replace(status=status, finished=datetime.now(UTC), pid=None, message=message,
+                      outputs={**self.manifest.outputs, **outputs})  # fmt: skip
+
+    @contextlib.contextmanager
+    def guard(self) -> Iterator[RunDir]:
+        """Record how the work inside ended when it did not end well: stopped (Ctrl-C) or failed (any error)."""
+        try:
+            yield self
+        except KeyboardInterrupt:
+            self.finish("stopped", message="interrupted")
+            raise
+        except BaseException as error:
+            with contextlib.suppress(Exception):
+                self.finish("failed", message=f"{type(error).__name__}: {error}")
+            raise
+
+    def _replace(self, **changes: Any) -> None:
+        self.manifest = self.manifest.model_copy(update=changes)
+        write_atomic(self.path / "run.json", self.manifest.model_dump_json(indent=2) + "\n")
+
+
+def _read_manifest(path: Path) -> RunManifest:
+    try:
+        return RunManifest.model_validate_json((path / "run.json").read_text("utf-8"))
+    except FileNotFoundError as cause:
+        raise RunError(f"{path} is not a run: it has no run.json", hint="ocrtune runs list") from cause
+    except (OSError, ValidationError, UnicodeDecodeError) as cause:
+        raise RunError(f"{path / 'run.json'} cannot be read: {cause}") from cause
+
+
+def _alive(manifest: RunManifest) -> bool:
+    if manifest.pid is None or manifest.environment.get("host") != platform.node():
+        return manifest.pid is not None
+    try:
+        os.kill(manifest.pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
+
+
+def _refuse_live(manifest: RunManifest, path: Path) -> None:
+    if manifest.status == "running" and manifest.pid != os.getpid() and _alive(manifest):
+        raise RunError(f"process {manifest.pid} is working on {path}", hint="wait for it, stop it, or give another --into")
+
+
+def _environment() -> dict[str, str]:
+    return {"host": platform.node(), "system": platform.platform(), "python": platform.python_version(),
+            "cpus": str(os.cpu_count()), "command": " ".join(sys.argv)}  # fmt: skip
+
+
+def _versions() -> dict[str, str]:
+    found = {}
+    for name in VERSIONED:
+        with contextlib.suppress(PackageNotFoundError):
+            found[name] = version(name)
+    return found

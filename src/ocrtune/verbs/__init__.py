@@ -1,0 +1,13 @@
+"""The verbs: one file each, with a `Config` and `run(config, into)`. This table is all that the command line's help reads."""
+
+VERBS = {
+    "synth": "write PDF documents with known truth, in Russian, Chinese or English",
+    "prepare": "turn PDFs, images and labels into a dataset with leak-free splits",
+    "train": "fine-tune a vision-language OCR model (LoRA, DoRA, rsLoRA, QLoRA or full)",
+    "merge": "merge an adapter into a standalone checkpoint and prove that nothing changed",
+    "evaluate": "read a dataset with an engine and score what came back",
+    "score": "score stored predictions again, without a model",
+    "compare": "two evaluations, one verdict: better, worse, or cannot tell",
+    "parse": "read documents and write text, Markdown or JSON",
+    "tune": "the whole loop: prepare, evaluate, train, merge, evaluate, compare, report",
+}
