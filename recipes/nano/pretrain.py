@@ -27,6 +27,7 @@ from typing import NamedTuple
 import numpy as np
 import torch
 import torch.nn.functional as F
+from rapidfuzz.distance import Levenshtein
 from render import ALPHABET, SEEN, UNSEEN, Line, cut, damaged, draw, english, fonts, random_text, resized
 from tokenizers import AddedToken, Tokenizer, decoders, models
 from transformers import PreTrainedTokenizerFast, Qwen2VLConfig, Qwen2VLForConditionalGeneration, Qwen2VLImageProcessor
@@ -34,9 +35,24 @@ from transformers.masking_utils import ALL_MASK_ATTENTION_FUNCTIONS, sdpa_mask
 from transformers.modeling_utils import ALL_ATTENTION_FUNCTIONS
 from transformers.models.qwen2_vl import modeling_qwen2_vl as qwen
 
-SPECIALS = ("<|endoftext|>", "<|im_start|>", "<|im_end|>", "<|vision_start|>", "<|vision_end|>", "<|image_pad|>",
-            "<|video_pad|>", "<|system|>", "<|user|>", "<|assistant|>", "<|object_ref_start|>", "<|object_ref_end|>",
-            "<|box_start|>", "<|box_end|>", "<|quad_start|>", "<|quad_end|>")  # fmt: skip
+SPECIALS = (
+    "<|endoftext|>",
+    "<|im_start|>",
+    "<|im_end|>",
+    "<|vision_start|>",
+    "<|vision_end|>",
+    "<|image_pad|>",
+    "<|video_pad|>",
+    "<|system|>",
+    "<|user|>",
+    "<|assistant|>",
+    "<|object_ref_start|>",
+    "<|object_ref_end|>",
+    "<|box_start|>",
+    "<|box_end|>",
+    "<|quad_start|>",
+    "<|quad_end|>",
+)
 CHAT_TEMPLATE = (
     "{%- for message in messages -%}<|{{ message['role'] }}|>"
     "{%- if message['content'] is string -%}{{ message['content'] }}{%- else -%}"
@@ -65,27 +81,64 @@ def build_tokenizer() -> PreTrainedTokenizerFast:
     core = Tokenizer(models.BPE({t: i for i, t in enumerate(dict.fromkeys(tokens))}, [], byte_fallback=True))
     core.decoder = decoders.Sequence([decoders.ByteFallback(), decoders.Fuse()])
     core.add_special_tokens([AddedToken(t, special=True, normalized=False) for t in SPECIALS])
-    return PreTrainedTokenizerFast(tokenizer_object=core, eos_token="<|im_end|>", pad_token="<|endoftext|>",
-                                   chat_template=CHAT_TEMPLATE, model_max_length=4096, clean_up_tokenization_spaces=False,
-                                   extra_special_tokens={"image_token": "<|image_pad|>", "video_token": "<|video_pad|>"})  # fmt: skip
+    return PreTrainedTokenizerFast(
+        tokenizer_object=core,
+        eos_token="<|im_end|>",
+        pad_token="<|endoftext|>",
+        chat_template=CHAT_TEMPLATE,
+        model_max_length=4096,
+        clean_up_tokenization_spaces=False,
+        extra_special_tokens={"image_token": "<|image_pad|>", "video_token": "<|video_pad|>"},
+    )
 
 
 def build_config(tokenizer: PreTrainedTokenizerFast) -> Qwen2VLConfig:
     ids = {t: tokenizer.convert_tokens_to_ids(t) for t in SPECIALS}
-    text = dict(vocab_size=math.ceil(len(tokenizer) / 64) * 64, hidden_size=192, intermediate_size=512, num_hidden_layers=3,
-                num_attention_heads=6, num_key_value_heads=2, max_position_embeddings=4096, rms_norm_eps=1e-6,
-                bos_token_id=None, eos_token_id=ids["<|im_end|>"], pad_token_id=ids["<|endoftext|>"],
-                rope_parameters={"rope_type": "default", "rope_theta": 10000.0, "mrope_section": [4, 6, 6]})  # fmt: skip
-    vision = dict(depth=6, embed_dim=128, hidden_size=192, num_heads=4, mlp_ratio=4, patch_size=8, spatial_merge_size=2,
-                  temporal_patch_size=1, in_channels=3)  # fmt: skip
-    return Qwen2VLConfig(text_config=text, vision_config=vision, tie_word_embeddings=True,
-                         image_token_id=ids["<|image_pad|>"], video_token_id=ids["<|video_pad|>"],
-                         vision_start_token_id=ids["<|vision_start|>"], vision_end_token_id=ids["<|vision_end|>"])  # fmt: skip
+    text = {
+        "vocab_size": math.ceil(len(tokenizer) / 64) * 64,
+        "hidden_size": 192,
+        "intermediate_size": 512,
+        "num_hidden_layers": 3,
+        "num_attention_heads": 6,
+        "num_key_value_heads": 2,
+        "max_position_embeddings": 4096,
+        "rms_norm_eps": 1e-6,
+        "bos_token_id": None,
+        "eos_token_id": ids["<|im_end|>"],
+        "pad_token_id": ids["<|endoftext|>"],
+        "rope_parameters": {"rope_type": "default", "rope_theta": 10000.0, "mrope_section": [4, 6, 6]},
+    }
+    vision = {
+        "depth": 6,
+        "embed_dim": 128,
+        "hidden_size": 192,
+        "num_heads": 4,
+        "mlp_ratio": 4,
+        "patch_size": 8,
+        "spatial_merge_size": 2,
+        "temporal_patch_size": 1,
+        "in_channels": 3,
+    }
+    return Qwen2VLConfig(
+        text_config=text,
+        vision_config=vision,
+        tie_word_embeddings=True,
+        image_token_id=ids["<|image_pad|>"],
+        video_token_id=ids["<|video_pad|>"],
+        vision_start_token_id=ids["<|vision_start|>"],
+        vision_end_token_id=ids["<|vision_end|>"],
+    )
 
 
 def build_image_processor() -> Qwen2VLImageProcessor:
-    return Qwen2VLImageProcessor(patch_size=8, merge_size=2, temporal_patch_size=1, image_mean=[0.5] * 3,
-                                 image_std=[0.5] * 3, size={"shortest_edge": 1024, "longest_edge": 131072})  # fmt: skip
+    return Qwen2VLImageProcessor(
+        patch_size=8,
+        merge_size=2,
+        temporal_patch_size=1,
+        image_mean=[0.5] * 3,
+        image_std=[0.5] * 3,
+        size={"shortest_edge": 1024, "longest_edge": 131072},
+    )
 
 
 # --- data ------------------------------------------------------------------------------------------------------------
@@ -120,7 +173,11 @@ def sample(rng: random.Random, families: tuple[str, ...], ease: float, held_out:
     if rng.random() < 0.7 and width > exact:  # paper on both sides rather than a stretched line
         room = round((width - exact) / shrink)
         left = rng.randint(0, room)
-        line = Line(np.pad(line.image, ((0, 0), (left, room - left)), constant_values=255), line.text, line.centres + [left, 0])
+        line = Line(
+            np.pad(line.image, ((0, 0), (left, room - left)), constant_values=255),
+            line.text,
+            line.centres + np.array([left, 0], np.float32),
+        )
     return damaged(rng, resized(line, height, width))
 
 
@@ -149,7 +206,9 @@ def collate(lines: list[Line], tokenizer: PreTrainedTokenizerFast, vocab: dict[s
             if (kind := ALPHABET.find(char)) >= 0:
                 frames[n, tile, int(x % TILE) * FRAMES // TILE] = kind + 1
     pixels = patchify(np.stack([x.image for x in lines]))
-    return Batch(torch.from_numpy(pixels), rows, cols, torch.from_numpy(answers), torch.from_numpy(frames), torch.from_numpy(where))
+    return Batch(
+        torch.from_numpy(pixels), rows, cols, torch.from_numpy(answers), torch.from_numpy(frames), torch.from_numpy(where)
+    )
 
 
 def vocab_ids(text: str, vocab: dict[str, int]) -> list[int]:
@@ -235,8 +294,16 @@ def guided_attention(module, query, key, value, attention_mask, scaling, dropout
 def positions(prefix: int, rows: int, cols: int, suffix: int) -> torch.Tensor:
     """(3, length) M-RoPE ids of one sequence: `prefix` text tokens, the image, `suffix` text tokens."""
     text = torch.arange(prefix).expand(3, -1)
-    grid = torch.stack([torch.zeros(rows * cols, dtype=torch.long), torch.arange(rows).repeat_interleave(cols),
-                        torch.arange(cols).repeat(rows)]) + prefix  # fmt: skip
+    grid = (
+        torch.stack(
+            [
+                torch.zeros(rows * cols, dtype=torch.long),
+                torch.arange(rows).repeat_interleave(cols),
+                torch.arange(cols).repeat(rows),
+            ]
+        )
+        + prefix
+    )
     return torch.cat([text, grid, torch.arange(suffix).expand(3, -1) + prefix + max(rows, cols)], 1)
 
 
@@ -263,15 +330,18 @@ def losses(model, head: torch.nn.Linear, batch: Batch, frame: list[list[int]], w
     pad = torch.where(batch.answers < 0, model.config.text_config.pad_token_id, batch.answers)
     inputs = torch.cat([embed(before), seen.to(embed.weight.dtype), embed(after), embed(pad[:, :-1])], 1)
     where = positions(before.shape[1], batch.rows, batch.cols, after.shape[1] + pad.shape[1] - 1)
-    hidden = model.model.language_model(inputs_embeds=inputs, position_ids=where[:, None].expand(-1, count, -1),
-                                        use_cache=False).last_hidden_state  # fmt: skip
+    hidden = model.model.language_model(
+        inputs_embeds=inputs, position_ids=where[:, None].expand(-1, count, -1), use_cache=False
+    ).last_hidden_state
     start = before.shape[1] + tiles + after.shape[1] - 1
     labelled = batch.answers >= 0
     logits = model.lm_head(hidden[:, start:][labelled]).float()
     target = batch.answers[labelled]
     answer_loss = F.cross_entropy(logits, target)
 
-    guided = model.model.language_model.layers[GUIDED_LAYER].self_attn.guided[:, :, start:, before.shape[1] : before.shape[1] + tiles]
+    guided = model.model.language_model.layers[GUIDED_LAYER].self_attn.guided[
+        :, :, start:, before.shape[1] : before.shape[1] + tiles
+    ]
     known = batch.where >= 0
     pulled = guided.gather(3, batch.where.clamp(min=0)[:, None, :, None].expand(-1, GUIDED_HEADS, -1, 1))[..., 0]
     guide_loss = -(pulled * known[:, None]).sum() / (GUIDED_HEADS * known.sum().clamp(min=1))
@@ -281,15 +351,6 @@ def losses(model, head: torch.nn.Linear, batch: Batch, frame: list[list[int]], w
 
 
 # --- evaluation ------------------------------------------------------------------------------------------------------
-
-
-def edits(a: str, b: str) -> int:
-    row = list(range(len(b) + 1))
-    for i, x in enumerate(a, 1):
-        previous, row[0] = row[0], i
-        for j, y in enumerate(b, 1):
-            previous, row[j] = row[j], min(row[j] + 1, row[j - 1] + 1, previous + (x != y))
-    return row[-1]
 
 
 @torch.no_grad()
@@ -305,12 +366,17 @@ def line_cer(model, tokenizer, frame: list[list[int]], families: tuple[str, ...]
     for (h, w), lines in groups.items():
         tiles = (h // TILE) * (w // TILE)
         ids = torch.tensor([*frame[0], *[model.config.image_token_id] * tiles, *frame[1]]).expand(len(lines), -1)
-        out = model.generate(input_ids=ids, attention_mask=torch.ones_like(ids), max_new_tokens=90, do_sample=False,
-                             pixel_values=torch.from_numpy(patchify(np.stack([x.image for x in lines]))).flatten(0, 1),
-                             mm_token_type_ids=(ids == model.config.image_token_id).long(),
-                             image_grid_thw=torch.tensor([[1, h // 8, w // 8]]).expand(len(lines), -1))  # fmt: skip
+        out = model.generate(
+            input_ids=ids,
+            attention_mask=torch.ones_like(ids),
+            max_new_tokens=90,
+            do_sample=False,
+            pixel_values=torch.from_numpy(patchify(np.stack([x.image for x in lines]))).flatten(0, 1),
+            mm_token_type_ids=(ids == model.config.image_token_id).long(),
+            image_grid_thw=torch.tensor([[1, h // 8, w // 8]]).expand(len(lines), -1),
+        )
         for line, text in zip(lines, tokenizer.batch_decode(out[:, ids.shape[1] :], skip_special_tokens=True), strict=True):
-            wrong, total = wrong + edits(text, line.text), total + len(line.text)
+            wrong, total = wrong + Levenshtein.distance(text, line.text), total + len(line.text)
     model.train()
     return wrong / total
 
@@ -342,8 +408,11 @@ def main() -> None:
     ask.add_argument("--patches", type=int, default=4096, help="vision patches per batch")
     ask.add_argument("--workers", type=int, default=1)
     ask.add_argument("--threads", type=int, default=1)
-    ask.add_argument("--bf16", action=argparse.BooleanOptionalAction, default=True, help="autocast; slower on a CPU without bf16 units")
+    ask.add_argument(
+        "--bf16", action=argparse.BooleanOptionalAction, default=True, help="autocast; slower on a CPU without bf16 units"
+    )
     ask.add_argument("--eval-every", type=int, default=1000)
+    ask.add_argument("--measure", type=int, default=1000, help="held-out lines of the closing measurement, per set of fonts")
     ask.add_argument("--stop-at", type=int, default=None, help="leave after this step (the schedule still ends at --steps)")
     args = ask.parse_args()
     torch.set_num_threads(args.threads)
@@ -363,9 +432,15 @@ def main() -> None:
     print(f"{model.num_parameters():,} parameters, {len(fonts(SEEN))} faces seen, {len(fonts(UNSEEN))} unseen", flush=True)
 
     weights = [*model.parameters(), *head.parameters()]
-    optimizer = torch.optim.AdamW([{"params": [p for p in weights if p.ndim > 1], "weight_decay": 0.05},
-                                   {"params": [p for p in weights if p.ndim <= 1], "weight_decay": 0.0}],
-                                  lr=args.lr, betas=(0.9, 0.98), fused=True)  # fmt: skip
+    optimizer = torch.optim.AdamW(
+        [
+            {"params": [p for p in weights if p.ndim > 1], "weight_decay": 0.05},
+            {"params": [p for p in weights if p.ndim <= 1], "weight_decay": 0.0},
+        ],
+        lr=args.lr,
+        betas=(0.9, 0.98),
+        fused=True,
+    )
     step = chunk = 0
     spent = 0.0
     last = args.out / "checkpoint.pt"
@@ -378,7 +453,11 @@ def main() -> None:
         print(f"resumed at step {step}, chunk {chunk}", flush=True)
 
     stream = Stream(args.seed, chunk, easy_chunks=12, patches=args.patches)
-    loader = iter(torch.utils.data.DataLoader(stream, batch_size=None, num_workers=args.workers, prefetch_factor=8 if args.workers else None))
+    loader = iter(
+        torch.utils.data.DataLoader(
+            stream, batch_size=None, num_workers=args.workers, prefetch_factor=8 if args.workers else None
+        )
+    )
     began, lines, shown = time.monotonic(), 0, time.monotonic()
     running = np.zeros(4)
     log = (args.out / "log.jsonl").open("a")
@@ -388,7 +467,9 @@ def main() -> None:
             chunk = batch + 1
             continue
         done = step / args.steps
-        scale = min(1, (step + 1) / 500) * (1.0 if done < 0.3 else 0.02 + 0.98 * 0.5 * (1 + math.cos(math.pi * (done - 0.3) / 0.7)))
+        scale = min(1, (step + 1) / 500) * (
+            1.0 if done < 0.3 else 0.02 + 0.98 * 0.5 * (1 + math.cos(math.pi * (done - 0.3) / 0.7))
+        )
         for group in optimizer.param_groups:
             group["lr"] = args.lr * scale
         guide = 0.3 * max(0.0, 1 - done / 0.7)
@@ -406,18 +487,34 @@ def main() -> None:
             now = time.monotonic()
             rate, shown, lines = lines / (now - shown), now, 0
             a, f, g, acc = running / (1 - 0.98 ** min(step, 100000))
-            print(f"step {step} chunk {chunk} answer {a:.3f} frames {f:.3f} guide {g:.3f} token-acc {acc:.3f} {rate:.0f} lines/s", flush=True)
+            print(
+                f"step {step} chunk {chunk} answer {a:.3f} frames {f:.3f} guide {g:.3f} token-acc {acc:.3f} {rate:.0f} lines/s",
+                flush=True,
+            )
         if step % args.eval_every == 0 or step == args.steps:
             cer = {n: line_cer(model, tokenizer, frame, x, 100, 1) for n, x in (("seen", SEEN), ("unseen", UNSEEN))}
-            total = spent + time.monotonic() - began
-            print(f"step {step} held-out CER seen {cer['seen']:.4f} unseen {cer['unseen']:.4f} after {total:.0f} s", flush=True)
-            log.write(json.dumps({"step": step, "seconds": round(total), **cer}) + "\n")
+            spent, began = spent + time.monotonic() - began, time.monotonic()
+            print(f"step {step} held-out CER seen {cer['seen']:.4f} unseen {cer['unseen']:.4f} after {spent:.0f} s", flush=True)
+            log.write(json.dumps({"step": step, "seconds": round(spent), **cer}) + "\n")
             log.flush()
-            save_checkpoint(last, model=model.state_dict(), head=head.state_dict(), optimizer=optimizer.state_dict(),
-                            step=step, chunk=chunk, spent=total)  # fmt: skip
+            save_checkpoint(
+                last,
+                model=model.state_dict(),
+                head=head.state_dict(),
+                optimizer=optimizer.state_dict(),
+                step=step,
+                chunk=chunk,
+                spent=spent,
+            )
             shown = time.monotonic()
     export(model, tokenizer, args.out / "model")
-    print(f"saved {args.out / 'model'}", flush=True)
+    shipped = Qwen2VLForConditionalGeneration.from_pretrained(args.out / "model", dtype=torch.float32)
+    measured = {
+        n: round(line_cer(shipped, tokenizer, frame, x, args.measure, 2), 4) for n, x in (("seen", SEEN), ("unseen", UNSEEN))
+    }
+    summary = {"steps": step, "seconds": round(spent), "seed": args.seed, "lines": args.measure, "cer": measured}
+    (args.out / "measured.json").write_text(json.dumps(summary) + "\n")
+    print(f"saved {args.out / 'model'}: {summary}", flush=True)
 
 
 if __name__ == "__main__":
