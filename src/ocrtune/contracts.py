@@ -15,6 +15,7 @@ from pydantic import Field
 from ocrtune.config import Section
 from ocrtune.core import Answer, Decoded, Document, ModelRef, Prediction, Prompt, Sample, Score, Size, Target, Task
 from ocrtune.core.outcome import Direction
+from ocrtune.errors import ConfigError
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -71,6 +72,9 @@ class Dialect(Protocol):
     name: str
     tasks: tuple[Task, ...]
 
+    def __init__(self, prompt: str | None = None) -> None:
+        """`prompt` replaces the dialect's own prompt text."""
+
     def ask(self, sample: Sample) -> str:
         """The prompt text for the sample."""
 
@@ -98,6 +102,16 @@ class EngineOptions(Section):
     temperature: float = Field(0.0, ge=0, description="0 is greedy")
     max_pixels: int | None = Field(None, gt=0, description="pixel budget per image; the model's own when absent")
     min_pixels: int | None = Field(None, gt=0, description="lower pixel bound per image; the model's own when absent")
+
+    def only(self, engine: str, *used: str) -> None:
+        """Refuse options that the engine would have to ignore. Raises ConfigError naming all of them."""
+        asked = (n for n, field in EngineOptions.model_fields.items() if getattr(self, n) != field.default)
+        if ignored := [n for n in asked if n not in used]:
+            raise ConfigError(
+                f"the engine {engine} has no use for {', '.join(ignored)}",
+                hint=f"options of {engine}: {', '.join(used)}",
+                problems=tuple(f"{n}: not an option of the engine {engine}" for n in ignored),
+            )
 
 
 class Engine(Protocol):

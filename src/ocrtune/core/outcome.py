@@ -20,11 +20,15 @@ class Usage(Noun):
 
 
 class Failure(Noun):
-    """Why there is no text: `kind` is short and stable ("timeout", "http 400", "unreadable image")."""
+    """Why there is no text: `kind` is short and stable ("timeout", "http 400", "unreadable image").
+
+    `retry_after` is how many seconds the other side asked to wait before the next attempt, where it did.
+    """
 
     kind: str
     message: str
     retryable: bool = False
+    retry_after: float | None = Field(default=None, ge=0)
 
 
 class Answer(Noun):
