@@ -1,0 +1,203 @@
+"""Pictures: opening files safely, rendering PDF pages, hashing, naming. Every picture that leaves here is upright RGB."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import math
+import warnings
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ocrtune.core import ImageRef, Size
+from ocrtune.errors import InputError
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
+
+MAX_IMAGE_PIXELS = 200_000_000  # an A2 sheet at 600 dpi is 139 million
+MAX_PAGE_PIXELS = 40_000_000  # an A4 page at 600 dpi is 35 million; larger sheets are rendered at fewer dpi
+IMAGE_SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".jpe", ".webp", ".bmp", ".tif", ".tiff", ".gif", ".ppm", ".pgm", ".pbm"})
+POINTS_PER_INCH = 72.0
+
+
+def open_image(path: Path | str) -> Image:
+    """The picture as upright RGB: EXIF orientation applied, transparency laid on white, first frame of several.
+
+    Raises InputError saying why when the file is missing, empty, no image, cut short, of zero size or absurdly large.
+    """
+    file = Path(path)
+    size = _file_size(file)
+    if size == 0:
+        raise InputError(f"{file}: the file is empty (0 bytes)", hint="copy the image again from where it came from")
+    return _decode(file, str(file))
+
+
+def _decode(source: Path, name: str) -> Image:
+    from PIL import Image as Pillow
+    from PIL import ImageOps, UnidentifiedImageError
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # the bomb warning is replaced by our own bound; odd EXIF is not the reader's problem
+        try:
+            with Pillow.open(source) as image:
+                _check_size(image.width, image.height, name)
+                image.load()
+                upright = ImageOps.exif_transpose(image)
+                return _to_rgb(upright)
+        except UnidentifiedImageError as cause:
+            raise InputError(f"{name}: not an image that Pillow knows", hint="convert it to PNG or JPEG") from cause
+        except Pillow.DecompressionBombError as cause:
+            raise InputError(f"{name}: {cause}", hint="scale the image down first") from cause
+        except (OSError, SyntaxError, ValueError, EOFError) as cause:
+            raise InputError(f"{name}: a broken or cut-off image ({cause})", hint="copy or export the image again") from cause
+
+
+def _check_size(width: int, height: int, name: str) -> None:
+    if width <= 0 or height <= 0:
+        raise InputError(f"{name}: the image is {width}×{height} pixels: there is nothing to see", hint="export the image again")
+    if width * height > MAX_IMAGE_PIXELS:
+        raise InputError(
+            f"{name}: {width}×{height} pixels are more than the bound of {MAX_IMAGE_PIXELS // 1_000_000} million",
+            hint="scale the image down or cut it into pages first",
+        )
+
+
+def _to_rgb(image: Image) -> Image:
+    from PIL import Image as Pillow
+
+    if image.mode == "RGB":
+        return image.copy()  # the file behind the original is about to be closed
+    if image.mode.startswith("I") or image.mode == "F":
+        return _stretch(image)
+    if "A" in image.mode or image.mode == "PA" or "transparency" in image.info:
+        layered = image.convert("RGBA")
+        paper = Pillow.new("RGB", layered.size, (255, 255, 255))
+        paper.paste(layered, mask=layered.getchannel("A"))
+        return paper
+    return image.convert("RGB")
+
+
+def _stretch(image: Image) -> Image:
+    """16-bit and float pictures: 16-bit by its top byte, anything else from its darkest to its brightest value."""
+    import numpy as np
+    from PIL import Image as Pillow
+
+    values = np.asarray(image, dtype=np.float64)
+    low, high = (0.0, 65535.0) if image.mode.startswith("I") else (float(values.min()), float(values.max()))
+    grey = (values - low) / max(high - low, 1e-9) * 255.0
+    return Pillow.fromarray(grey.clip(0, 255).astype(np.uint8)).convert("RGB")
+
+
+def image_ref(path: Path | str) -> ImageRef:
+    """The image by name: path as given, SHA-256 of the file, size once upright. Raises InputError like `open_image`."""
+    with open_image(path) as image:
+        return ImageRef(path=str(path), sha256=sha256(Path(path).read_bytes()), width=image.width, height=image.height)
+
+
+def sha256(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()
+
+
+def perceptual_hash(image: Image) -> int:
+    """dHash, 64 bits: is each cell of an 8×8 grid darker than its right neighbour? Similar pictures differ in few bits."""
+    import numpy as np
+    from PIL import Image as Pillow
+
+    small = np.asarray(image.convert("L").resize((9, 8), Pillow.Resampling.BOX), dtype=np.int16)
+    bits = (small[:, 1:] > small[:, :-1]).flatten()
+    return int.from_bytes(np.packbits(bits).tobytes(), "big")
+
+
+def contact_sheet(images: list[tuple[Image, str]], *, columns: int = 3) -> Image:
+    """Pictures in a grid, each fitted into its cell above its caption (two lines at most)."""
+    import matplotlib
+    from PIL import Image as Pillow
+    from PIL import ImageDraw, ImageFont
+
+    font = ImageFont.truetype(str(Path(matplotlib.get_data_path()) / "fonts" / "ttf" / "DejaVuSans.ttf"), 11)
+    cell, caption, gap = Size(420, 180), 34, 10
+    rows = max(1, math.ceil(len(images) / columns))
+    across, down = cell.width + gap, cell.height + caption + gap
+    sheet = Pillow.new("RGB", (columns * across + gap, rows * down + gap), (238, 238, 238))
+    draw = ImageDraw.Draw(sheet)
+    for index, (image, text) in enumerate(images):
+        left, top = gap + index % columns * across, gap + index // columns * down
+        small = image.copy()
+        small.thumbnail(cell)
+        sheet.paste(small, (left + (cell.width - small.width) // 2, top + (cell.height - small.height) // 2))
+        lines = [text[:64], text[64:128]]
+        draw.multiline_text((left, top + cell.height + 2), "\n".join(filter(None, lines)), fill=(20, 20, 20), font=font)
+    return sheet
+
+
+# --- PDF ----------------------------------------------------------------------------------------------------------------
+
+
+@contextlib.contextmanager
+def open_pdf(path: Path | str) -> Iterator[Any]:
+    """A `pypdfium2.PdfDocument`, closed at the end. Raises InputError for empty, encrypted, broken and page-less files."""
+    import pypdfium2
+
+    file = Path(path)
+    if _file_size(file) == 0:
+        raise InputError(f"{file}: the file is empty (0 bytes)", hint="copy the PDF again from where it came from")
+    try:
+        document = pypdfium2.PdfDocument(file)
+    except pypdfium2.PdfiumError as cause:
+        reason = str(cause).lower()
+        if "password" in reason or "security" in reason:
+            raise InputError(
+                f"{file}: the PDF is encrypted", hint="remove the password first, e.g. with `qpdf --decrypt`"
+            ) from cause
+        raise InputError(f"{file}: not a PDF, or a broken one ({cause})", hint="try `qpdf file.pdf repaired.pdf`") from cause
+    try:
+        if len(document) == 0:
+            raise InputError(f"{file}: the PDF has no pages")
+        yield document
+    finally:
+        document.close()
+
+
+def page_size(page: Any, dpi: float) -> Size:
+    """Pixels of a PDF page at `dpi`, at fewer dpi where the sheet would be larger than MAX_PAGE_PIXELS."""
+    width, height = page.get_size()
+    scale = _page_scale(page, dpi)
+    return Size(math.ceil(width * scale), math.ceil(height * scale))
+
+
+def render_page(page: Any, dpi: float) -> Image:
+    """A pypdfium2 page on white, upright as a reader shows it, `page_size(page, dpi)` pixels.
+
+    Annotations and form fields are not drawn: the text layer does not hold their words.
+    """
+    image: Image = page.render(scale=_page_scale(page, dpi), draw_annots=False, may_draw_forms=False).to_pil().convert("RGB")
+    return image
+
+
+def render_pdf(path: Path | str, dpi: float) -> Iterator[Image]:
+    """The pages in order, one at a time: memory holds one page. Raises InputError like `open_pdf`."""
+    with open_pdf(path) as document:
+        for index in range(len(document)):
+            page = document[index]
+            try:
+                yield render_page(page, dpi)
+            finally:
+                page.close()
+
+
+def _page_scale(page: Any, dpi: float) -> float:
+    width, height = page.get_size()
+    if width <= 0 or height <= 0:
+        raise InputError(f"the PDF page is {width:g}×{height:g} points: there is nothing to see")
+    return min(dpi / POINTS_PER_INCH, math.sqrt(MAX_PAGE_PIXELS / (width * height)))
+
+
+def _file_size(file: Path) -> int:
+    try:
+        if not file.is_file():
+            raise InputError(f"{file}: {'a folder, not a file' if file.is_dir() else 'no such file'}")
+        return file.stat().st_size
+    except OSError as cause:
+        raise InputError(f"{file}: cannot be read ({cause.strerror})") from cause
