@@ -77,3 +77,5 @@ EXPORTERS: Shelf[Exporter] = Shelf(
     "exporters",
     {"txt": "ocrtune.exporters.text:Text", "md": "ocrtune.exporters.text:Markdown", "json": "ocrtune.exporters.json:Json"},
 )
+
+SHELVES = (SOURCES, DIALECTS, ENGINES, METRICS, FAMILIES, TRAINERS, EXPORTERS)

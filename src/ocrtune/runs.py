@@ -90,6 +90,11 @@ class RunDir:
         return folder
 
     @classmethod
+    def place(cls, verb: str, config: Section, *, root: Path, into: Path | None = None) -> Path:
+        """Where `create` puts the run of these options."""
+        return into or root / f"{verb}-{config_digest(config)[:8]}"
+
+    @classmethod
     def create(cls, verb: str, config: Section, *, root: Path, into: Path | None = None, asked: Mapping[str, Any] | None = None,
                fresh: bool = False) -> RunDir:  # fmt: skip
         """The directory for these options: the same options give the same directory, so the same command resumes.
@@ -98,7 +103,7 @@ class RunDir:
         options, something that is no run, or a run that another live process works on.
         """
         wanted = config_digest(config)
-        path = into or root / f"{verb}-{wanted[:8]}"
+        path = cls.place(verb, config, root=root, into=into)
         if fresh and (path / "run.json").exists():
             _refuse_live(_read_manifest(path), path)
             shutil.rmtree(path)

@@ -1,0 +1,159 @@
+"""The one way a verb is run, whatever face asked for it: options checked, run directory opened, log kept, end recorded."""
+
+from __future__ import annotations
+
+import contextlib
+import importlib
+import inspect
+import json
+import logging
+import typing
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from pydantic import JsonValue, TypeAdapter, ValidationError
+from pydantic.errors import PydanticUserError
+from pydantic_core import to_jsonable_python
+
+from ocrtune.config import Section, closest, load
+from ocrtune.core import Status
+from ocrtune.errors import ConfigError
+from ocrtune.runs import RunDir
+from ocrtune.verbs import VERBS
+
+LOG = logging.getLogger("ocrtune")
+DEFAULT_RUNS = Path("runs")
+RESULT = "result.json"
+
+
+class Verb(NamedTuple):
+    """A loaded verb. `records` is false for a verb whose `run` takes no run directory: it answers and leaves nothing."""
+
+    name: str
+    config: type[Section]
+    run: Callable[..., Any]
+    doc: str
+    records: bool
+
+
+class Plan(NamedTuple):
+    """What `execute` would do: validated options, what was asked for, the run directory and its status there (or None)."""
+
+    verb: Verb
+    config: Section
+    asked: dict[str, Any]
+    path: Path | None
+    status: Status | None
+
+
+class Outcome(NamedTuple):
+    """What a verb made.
+
+    `result` is the verb's own result; for a run that was done before it is read back from the run directory.
+    `run` is None for verbs that keep no run directory. `already` says that nothing had to be done.
+    """
+
+    run: RunDir | None
+    result: Any
+    already: bool = False
+
+    @property
+    def path(self) -> Path | None:
+        """The run directory."""
+        return self.run.path if self.run else None
+
+    @property
+    def outputs(self) -> dict[str, Path]:
+        """What the run made, by role."""
+        return {role: self.run.path / name for role, name in self.run.manifest.outputs.items()} if self.run else {}
+
+    def summary(self) -> JsonValue:
+        """Everything as plain JSON values."""
+        result: JsonValue = jsonable(self.result)
+        if self.run is None:
+            return result
+        outputs: dict[str, JsonValue] = {role: str(path) for role, path in self.outputs.items()}
+        return {"run": self.run.id, "path": str(self.run.path), "status": self.run.status, "already": self.already,
+                "outputs": outputs, "result": result}  # fmt: skip
+
+
+def load_verb(name: str) -> Verb:
+    """The verb called `name`, imported now. Raises ConfigError naming the nearest."""
+    if name not in VERBS:
+        raise ConfigError(f"there is no verb {name!r}{closest(name, list(VERBS))}", hint="ocrtune --help lists them")
+    module = importlib.import_module(f"ocrtune.verbs.{name}")
+    records = len(inspect.signature(module.run).parameters) > 1
+    return Verb(name, module.Config, module.run, module.__doc__ or VERBS[name], records)
+
+
+def plan(verb: Verb, asked: Mapping[str, Any], *, into: Path | None = None, runs: Path = DEFAULT_RUNS) -> Plan:
+    """Check the options and say where the run would be. Raises ConfigError with all problems."""
+    config, explicit = load(verb.config, None, asked)
+    if not verb.records:
+        return Plan(verb, config, explicit, None, None)
+    path = RunDir.place(verb.name, config, root=runs, into=into)
+    status = RunDir.open(path, root=runs).status if (path / "run.json").exists() else None
+    return Plan(verb, config, explicit, path, status)
+
+
+def execute(verb: Verb, asked: Mapping[str, Any], *, into: Path | None = None, runs: Path = DEFAULT_RUNS,
+            fresh: bool = False) -> Outcome:  # fmt: skip
+    """Run a verb with the options that were asked for (nested, by name).
+
+    The same options find the same run directory: a finished run is returned as it is, an unfinished one is resumed;
+    `fresh` starts over. Raises OcrtuneError; how the run ended is recorded in its directory either way.
+    """
+    config, explicit = load(verb.config, None, asked)
+    if not verb.records:
+        return Outcome(None, verb.run(config))
+    run = RunDir.create(verb.name, config, root=runs, into=into, asked=jsonable(explicit), fresh=fresh)
+    if run.status == "done":
+        return Outcome(run, _stored_result(verb, run), already=True)
+    with run.guard(), _log_file(run.path / "log.txt"):
+        result = verb.run(config, run)
+        run.write(RESULT, json.dumps(jsonable(result), ensure_ascii=False, indent=2) + "\n")
+    return Outcome(run, result)
+
+
+def jsonable(value: Any) -> Any:
+    """`value` as plain JSON values: named tuples by name, nouns by field, a run by its id."""
+    if isinstance(value, RunDir):
+        return value.id
+    if isinstance(value, tuple) and hasattr(value, "_asdict"):
+        return {name: jsonable(part) for name, part in value._asdict().items()}
+    if isinstance(value, list | tuple):
+        return [jsonable(part) for part in value]
+    if isinstance(value, Mapping):
+        return {str(name): jsonable(part) for name, part in value.items()}
+    return to_jsonable_python(value, inf_nan_mode="null", fallback=str)
+
+
+def _stored_result(verb: Verb, run: RunDir) -> Any:
+    """The result of a finished run: as its own type where that can be read back, else as plain values; None if not kept."""
+    file = run.path / RESULT
+    if not file.exists():
+        return None
+    text = file.read_text("utf-8")
+    try:
+        return TypeAdapter(typing.get_type_hints(verb.run)["return"]).validate_json(text)
+    except (KeyError, NameError, PydanticUserError, ValidationError):
+        return json.loads(text)
+
+
+@contextlib.contextmanager
+def _log_file(path: Path) -> Iterator[None]:
+    """Also append what is logged meanwhile to `path`, with times."""
+    handler = logging.FileHandler(path, encoding="utf-8", delay=True)
+    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
+    handler.setLevel(logging.INFO)
+    before = LOG.level
+    if not LOG.isEnabledFor(logging.INFO):
+        LOG.setLevel(logging.INFO)
+    LOG.addHandler(handler)
+    try:
+        yield
+    finally:
+        LOG.removeHandler(handler)
+        LOG.setLevel(before)
+        handler.close()

@@ -1,0 +1,1 @@
+"""The command line. Flags are generated from the options that verbs declare; none is written here by hand."""

@@ -1,0 +1,166 @@
+"""Flags from options: pydantic-settings builds them, this parses what was typed and reports everything wrong at once."""
+
+from __future__ import annotations
+
+import argparse
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, NamedTuple, NoReturn, cast, get_origin
+
+from pydantic import BaseModel, create_model
+from pydantic_settings import BaseSettings, CliSettingsSource, SettingsError
+
+from ocrtune.config import Section, closest, merge
+from ocrtune.errors import ConfigError
+
+NO_VALUE = "\0no value\0"
+DULL = re.compile(r" \((default: null|required|default: \[\]|default: \{\})\)")
+
+
+class Flag(NamedTuple):
+    """One generated flag, for the help page. `section` is "" at the top level."""
+
+    names: tuple[str, ...]
+    kind: str
+    help: str
+    section: str
+    required: bool
+
+
+class Typed(NamedTuple):
+    """What was typed: options by name (nested), options of the face, and what was wrong with the line."""
+
+    options: dict[str, Any]
+    face: dict[str, Any]
+    problems: tuple[str, ...]
+
+
+class Flags:
+    """The flags of one command: those of its `options` and those that every command of the face has."""
+
+    def __init__(self, options: type[Section], face: type[BaseModel], places: Sequence[str] | None = None) -> None:
+        """`places` are the options that may be given without their flag; the required ones, in order, when absent."""
+        self.options = options
+        self.places = [n for n, f in options.model_fields.items() if f.is_required()] if places is None else list(places)
+        self._parser = _Parser(add_help=False, allow_abbrev=False)
+        self._parser.add_argument("rest", nargs="*")
+        self.option_flags: list[Flag] = []
+        self.face_flags: list[Flag] = []
+        self._option_source = self._source(options, self.option_flags, dual=True)
+        self._face_source = self._source(face, self.face_flags, dual=False)
+        self._face_names = {field.alias or name for name, field in face.model_fields.items()}
+
+    def parse(self, argv: Sequence[str]) -> Typed:
+        """Never raises for what the user typed: problems come back as text, to be reported with those of the values."""
+        problems: list[str] = []
+        try:
+            namespace, unknown = self._parser.parse_known_intermixed_args(["--help" if word == "-h" else word for word in argv])
+        except _UsageError as error:
+            return Typed({}, {}, (str(error),))
+        given = vars(namespace)
+        rest = cast(list[str], given.pop("rest", None) or [])
+        flags = [word for word in unknown if word.startswith("-")]
+        problems += [self._unknown(word) for word in flags]
+        rest += [word for word in unknown if not word.startswith("-")]
+        for name in [name for name, value in given.items() if _lacks_value(value)]:
+            problems.append(f"--{_kebab(name)} needs a value")
+            del given[name]
+        face = self._read(self._face_source, {k: v for k, v in given.items() if k in self._face_names}, problems)
+        options = self._read(self._option_source, {k: v for k, v in given.items() if k not in self._face_names}, problems)
+        placed, left = self._place(rest, options)
+        if left and not flags:  # after an unknown flag the words may be its values
+            problems += [f"unexpected argument {word!r}" for word in left]
+        return Typed(merge(options, placed), face, tuple(problems))
+
+    def _place(self, rest: list[str], options: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
+        """Words without a flag go to the options in `places` that were not given by flag, in order; a list takes many."""
+        words = list(rest)
+        placed: dict[str, Any] = {}
+        free = [name for name in self.places if name not in options]
+        for index, name in enumerate(free):
+            if not words:
+                break
+            if _takes_many(self.options.model_fields[name].annotation):
+                count = max(len(words) - (len(free) - index - 1), 1)
+                placed[name], words = words[:count], words[count:]
+            else:
+                placed[name] = words.pop(0)
+        return placed, words
+
+    def _unknown(self, word: str) -> str:
+        name = word.split("=")[0]
+        known = [n for flag in (*self.option_flags, *self.face_flags) for n in flag.names]
+        return f"{name}: there is no such option{closest(name, known)}"
+
+    def _read(self, source: CliSettingsSource[Any], given: Mapping[str, Any], problems: list[str]) -> dict[str, Any]:
+        try:
+            loaded = source(parsed_args=dict(given))
+            return loaded()
+        except SettingsError as error:
+            problems.append(str(error.__cause__ or error))
+            return {}
+
+    def _source(self, options: type[BaseModel], flags: list[Flag], *, dual: bool) -> CliSettingsSource[Any]:
+        """Let pydantic-settings add the flags of `options` to the parser, noting each for the help page."""
+
+        def add_argument(context: Any, *names: str, **details: Any) -> Any:
+            name = str(details["dest"])
+            if "action" not in details or details["action"] == "append":
+                details |= {"nargs": "?", "const": NO_VALUE if details.get("metavar") != "JSON" else "{}"}
+            if details.get("metavar") != "JSON":
+                flags.append(_flag(options, name, names, details))
+            return argparse.ArgumentParser.add_argument(context, *names, **details)
+
+        settings = create_model(options.__name__, __base__=(options, BaseSettings))
+        return CliSettingsSource(
+            cast(type[BaseSettings], settings),
+            root_parser=self._parser,
+            cli_implicit_flags="dual" if dual else "toggle",
+            cli_kebab_case=True,
+            cli_hide_none_type=True,
+            cli_parse_none_str="null",
+            add_argument_method=cast(Callable[..., Any], add_argument),
+        )
+
+
+class _UsageError(Exception):
+    pass
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        raise _UsageError(message.removeprefix("argument "))
+
+
+def _flag(options: type[BaseModel], name: str, names: Iterable[str], details: Mapping[str, Any]) -> Flag:
+    dual = details.get("action") is argparse.BooleanOptionalAction
+    section, _, _ = name.rpartition(".")
+    text = DULL.sub("", str(details.get("help") or "").replace("%%", "%"))
+    text = text.replace(" (default: False)", "") if details.get("action") == "store_true" else text
+    field = options.model_fields.get(name)
+    spelled = tuple(names) + tuple(f"--no-{n.removeprefix('--')}" for n in names if dual)
+    kind = str(details.get("metavar") or "") if not dual else ""
+    return Flag(spelled, kind, text, section, bool(field and field.is_required()))
+
+
+def _lacks_value(value: Any) -> bool:
+    return value == NO_VALUE or (isinstance(value, list) and NO_VALUE in value)
+
+
+def _takes_many(annotation: Any) -> bool:
+    origin = get_origin(annotation)
+    return isinstance(origin, type) and issubclass(origin, (list, tuple, set))
+
+
+def _kebab(name: str) -> str:
+    return name.replace("_", "-")
+
+
+def complain(problems: Sequence[str]) -> ConfigError:
+    """One error for all problems."""
+    many = "s" * (len(problems) > 1)
+    return ConfigError(
+        f"{len(problems)} wrong option{many}:\n" + "\n".join(f"  - {problem}" for problem in problems),
+        hint="the command's --help lists every option with its type",
+        problems=tuple(problems),
+    )
