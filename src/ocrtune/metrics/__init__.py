@@ -1,0 +1,1 @@
+"""Metrics: what one reading of one sample is worth."""

@@ -1,0 +1,139 @@
+"""Text metrics: character and word error rate, bag-of-characters F1, exact match.
+
+What they share:
+
+* Reference and reading go through the same named pipeline (`metrics.normalise`) first; units are counted after it.
+* A sample with several acceptable answers is scored against the one that suits the reading best.
+* **Empty texts.** Both empty: no error. An empty reading of a reference with text: everything lost, CER 1. Text read
+  where there is none: its length counts as errors over a total of 0, so that a corpus figure (Σ errors / Σ total) pays
+  for invented text; the sample's own value divides by 1 instead (the convention of jiwer), never by zero.
+* **A failed request** (`Prediction.error`) counts like an empty reading, and as one error where the reference is empty
+  too: it costs what reading nothing costs and is never left out, so failing cannot improve a score.
+* Rates are not clipped: a model that invents text has a CER above 1.
+* A sample without a target, or with one that is not text, is unscored: `value` None with the reason.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Sequence
+from typing import ClassVar, Literal, NamedTuple
+
+from rapidfuzz.distance import Levenshtein
+
+from ocrtune.core import AnswersTarget, Decoded, Prediction, Sample, Score, target_text
+from ocrtune.core.outcome import Direction
+from ocrtune.metrics.normalise import normalise
+
+# Ideographs (with extensions and compatibility forms), kana: scripts whose words are not separated by spaces.
+_UNSPACED = "\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff"
+_WORD = re.compile(rf"[{_UNSPACED}]|[^\s{_UNSPACED}]+")
+
+
+class Reading(NamedTuple):
+    """One acceptable reference and the reading, both normalised."""
+
+    reference: str
+    text: str
+
+
+class TextMetric:
+    """What the metrics of this module have in common; `value` is all that a new one has to say."""
+
+    name: ClassVar[str]
+    direction: ClassVar[Direction]
+    pool: ClassVar[Literal["micro", "macro"]]
+
+    def score(self, sample: Sample, prediction: Prediction, decoded: Decoded, normalisation: str) -> Score:
+        references = acceptable(sample)
+        if isinstance(references, str):
+            return Score(sample_id=sample.id, metric=self.name, value=None, why=references)
+        text = "" if prediction.error else normalise(decoded.text, normalisation)
+        readings = [Reading(normalise(r, normalisation), text) for r in references]
+        scores = [self.of(sample.id, r, failed=prediction.error is not None, normalisation=normalisation) for r in readings]
+        best = min if self.direction == "lower" else max
+        return best(scores, key=lambda s: s.value or 0.0)
+
+    def of(self, sample_id: str, reading: Reading, *, failed: bool, normalisation: str) -> Score:
+        raise NotImplementedError
+
+
+class ErrorRate(TextMetric):
+    """Levenshtein distance over units / number of reference units."""
+
+    direction = "lower"
+    pool = "micro"
+
+    def of(self, sample_id: str, reading: Reading, *, failed: bool, normalisation: str) -> Score:
+        reference, text = self.units(reading.reference), self.units(reading.text)
+        errors = Levenshtein.distance(reference, text)
+        if failed:
+            errors = max(errors, 1)
+        return Score(
+            sample_id=sample_id, metric=self.name, value=errors / max(len(reference), 1), errors=errors, total=len(reference)
+        )
+
+    def units(self, text: str) -> Sequence[str]:
+        raise NotImplementedError
+
+
+class Cer(ErrorRate):
+    """Character error rate; a character is a code point after normalisation, as in jiwer and rapidfuzz."""
+
+    name = "cer"
+
+    def units(self, text: str) -> Sequence[str]:
+        return text
+
+
+class Wer(ErrorRate):
+    """Word error rate. Words stand between white space, case and punctuation count; in Han and Kana, which are written
+    without spaces, each character is a word."""
+
+    name = "wer"
+
+    def units(self, text: str) -> Sequence[str]:
+        return _WORD.findall(text)
+
+
+class CharF1(TextMetric):
+    """F1 of the two multisets of characters: order does not count, so a shuffled page scores 1; never read it alone.
+
+    Both empty: 1, except under `gemma`, whose published rule gives 0 whenever no character is shared.
+    """
+
+    name = "char_f1"
+    direction = "higher"
+    pool = "macro"
+
+    def of(self, sample_id: str, reading: Reading, *, failed: bool, normalisation: str) -> Score:
+        reference, text = reading
+        if not reference and not text and not failed and normalisation != "gemma":
+            return Score(sample_id=sample_id, metric=self.name, value=1.0)
+        shared = (Counter(reference) & Counter(text)).total()
+        if not shared:
+            return Score(sample_id=sample_id, metric=self.name, value=0.0)
+        precision, recall = shared / len(text), shared / len(reference)
+        return Score(sample_id=sample_id, metric=self.name, value=2 * precision * recall / (precision + recall))
+
+
+class Exact(TextMetric):
+    """1 when the normalised texts are equal, else 0; a failed request is 0."""
+
+    name = "exact"
+    direction = "higher"
+    pool = "macro"
+
+    def of(self, sample_id: str, reading: Reading, *, failed: bool, normalisation: str) -> Score:
+        return Score(sample_id=sample_id, metric=self.name, value=float(not failed and reading.reference == reading.text))
+
+
+def acceptable(sample: Sample) -> tuple[str, ...] | str:
+    """The reference texts of a sample, or a sentence saying why it has none."""
+    if sample.target is None:
+        return "the sample has no target"
+    if isinstance(sample.target, AnswersTarget):
+        return sample.target.answers
+    text = target_text(sample.target)
+    return (text,) if text is not None else f"a target of {sample.target.kind} has no text to compare"

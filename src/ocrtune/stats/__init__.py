@@ -1,0 +1,31 @@
+"""How sure we are: corpus figures with intervals, and paired comparisons with a verdict. Pure; numbers in, nouns out.
+
+Everything is a ratio of two sums over samples: Σ errors / Σ total ("micro") or Σ value / Σ 1 ("macro"). Samples of one
+source document share paper, fonts and difficulty, so documents (`Sample.group`), not samples, are what is resampled and
+what changes places under the null hypothesis.
+"""
+
+from ocrtune.stats.corpus import Benchmark, Counts, Rule, estimate
+from ocrtune.stats.paired import MIN_GROUPS, Comparison, Outcome, Pair, SliceComparison, compare, documents_needed, mcnemar, pair
+from ocrtune.stats.resampling import Plan, bootstrap, by_group, holm, sign_flip
+
+__all__ = [
+    "MIN_GROUPS",
+    "Benchmark",
+    "Comparison",
+    "Counts",
+    "Outcome",
+    "Pair",
+    "Plan",
+    "Rule",
+    "SliceComparison",
+    "bootstrap",
+    "by_group",
+    "compare",
+    "documents_needed",
+    "estimate",
+    "holm",
+    "mcnemar",
+    "pair",
+    "sign_flip",
+]

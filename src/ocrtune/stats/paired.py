@@ -1,0 +1,198 @@
+"""Two models on the same samples: a verdict, what it rests on, and what could not have been seen."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from typing import Literal, NamedTuple
+
+import numpy as np
+
+from ocrtune.core import Noun, Sample, Score
+from ocrtune.core.outcome import Direction
+from ocrtune.errors import ComparisonError
+from ocrtune.stats.corpus import SLICE_RESAMPLES, Rule, columns_of, slice_masks
+from ocrtune.stats.resampling import ALPHA, NORMAL, Plan, bootstrap, by_group, difference_rows, holm, ratio, sign_flip
+
+Outcome = Literal["better", "worse", "cannot tell"]
+
+POWER = 0.8
+MIN_GROUPS = 6  # 2 / 2^5 > 0.05: with fewer documents no two-sided sign-flip test can reach 5 %
+
+
+class SliceComparison(Noun):
+    """A comparison restricted to one tag value. `p_holm` is corrected for the number of slices; `note` says why weak."""
+
+    tag: str
+    value: str
+    n: int
+    groups: int
+    base: float
+    tuned: float
+    difference: float
+    low: float | None = None
+    high: float | None = None
+    p_value: float
+    p_holm: float
+    verdict: Outcome
+    note: str | None = None
+
+
+class Comparison(Noun):
+    """Two models on the same samples, by one metric. `difference` is tuned − base, `low`/`high` its 95 % interval.
+
+    `verdict` is better or worse only when the interval excludes 0 and the permutation test has p < 0.05. `mde` is the
+    smallest true difference that such a benchmark finds in four cases of five. `mcnemar` is the exact p-value of the
+    discordant samples, for metrics that are 0 or 1; it ignores documents and decides nothing.
+    """
+
+    metric: str
+    direction: Direction
+    base: float
+    tuned: float
+    difference: float
+    low: float | None
+    high: float | None
+    p_value: float
+    mde: float | None
+    mcnemar: float | None = None
+    verdict: Outcome
+    statement: str
+    n: int
+    groups: int
+    unscored: int
+    better: int
+    worse: int
+    same: int
+    slices: tuple[SliceComparison, ...] = ()
+
+
+class Pair(NamedTuple):
+    """One sample read by both models."""
+
+    sample: Sample
+    base: Score
+    tuned: Score
+
+    @property
+    def delta(self) -> float:
+        """Tuned − base of the sample's own values; both are scored."""
+        return (self.tuned.value or 0.0) - (self.base.value or 0.0)
+
+
+def pair(samples: Sequence[Sample], base: Sequence[Score], tuned: Sequence[Score], metric: str) -> list[Pair]:
+    """The samples that both models have a scored value for, in sample order."""
+    first = {s.sample_id: s for s in base if s.metric == metric and s.value is not None}
+    second = {s.sample_id: s for s in tuned if s.metric == metric and s.value is not None}
+    return [Pair(s, first[s.id], second[s.id]) for s in samples if s.id in first and s.id in second]
+
+
+def compare(pairs: Sequence[Pair], rule: Rule, plan: Plan = Plan(), *, unscored: int = 0) -> Comparison:  # noqa: B008
+    """The verdict of one metric. Raises ComparisonError when no sample was scored for both."""
+    if not pairs:
+        raise ComparisonError(
+            f"no sample has a value of {rule.metric!r} in both results", hint="score both again with the same metrics"
+        )
+    found = _contrast(pairs, rule, plan)
+    sign = -1 if rule.direction == "lower" else 1
+    gains = np.array([p.delta for p in pairs]) * sign
+    comparison = Comparison(
+        metric=rule.metric,
+        direction=rule.direction,
+        **found._asdict(),
+        mcnemar=mcnemar(pairs),
+        statement="",
+        n=len(pairs),
+        unscored=unscored,
+        better=int((gains > 0).sum()),
+        worse=int((gains < 0).sum()),
+        same=int((gains == 0).sum()),
+        slices=tuple(_contrast_slices(pairs, rule, plan)),
+    )
+    return comparison.model_copy(update={"statement": statement(comparison)})
+
+
+class _Contrast(NamedTuple):
+    base: float
+    tuned: float
+    difference: float
+    low: float | None
+    high: float | None
+    p_value: float
+    mde: float | None
+    verdict: Outcome
+    groups: int
+
+
+def _contrast(pairs: Sequence[Pair], rule: Rule, plan: Plan) -> _Contrast:
+    columns = np.hstack([columns_of([p.base for p in pairs], rule), columns_of([p.tuned for p in pairs], rule)])
+    table = by_group([p.sample.group for p in pairs], columns)
+    whole = table.sum(axis=0)
+    base, tuned = ratio(whole[:2]), ratio(whole[2:])
+    if not (math.isfinite(base) and math.isfinite(tuned)):
+        raise ComparisonError(
+            f"{rule.metric!r} cannot be pooled: all references are empty", hint="compare by another metric, such as exact"
+        )
+    p_value = sign_flip(table[:, :2], table[:, 2:], plan)
+    drawn = bootstrap(table, difference_rows, plan) if len(table) > 1 else None
+    low, high = drawn.interval if drawn else (None, None)
+    mde = (NORMAL.inv_cdf(1 - ALPHA / 2) + NORMAL.inv_cdf(POWER)) * drawn.deviation if drawn else None
+    verdict = _verdict(rule.direction, low, high, p_value)
+    return _Contrast(base, tuned, tuned - base, low, high, p_value, mde, verdict, len(table))
+
+
+def _verdict(direction: Direction, low: float | None, high: float | None, p_value: float) -> Outcome:
+    if low is None or high is None or low <= 0 <= high or p_value >= ALPHA:
+        return "cannot tell"
+    return "better" if (high < 0) == (direction == "lower") else "worse"
+
+
+def _contrast_slices(pairs: Sequence[Pair], rule: Rule, plan: Plan) -> Iterator[SliceComparison]:
+    smaller = plan._replace(resamples=min(plan.resamples, SLICE_RESAMPLES))
+    found = []
+    for tag, value, where in slice_masks([p.sample for p in pairs]):
+        chosen = [pairs[i] for i in where]
+        if any(p.base.total != 0 for p in chosen):
+            found.append((tag, value, len(where), _contrast(chosen, rule, smaller)))
+    corrected = holm([contrast.p_value for *_, contrast in found])
+    for (tag, value, n, contrast), p_holm in zip(found, corrected, strict=True):
+        kept = {k: v for k, v in contrast._asdict().items() if k not in ("mde", "verdict")}
+        few = f"only {contrast.groups} documents: cannot be significant" if contrast.groups < MIN_GROUPS else None
+        verdict = _verdict(rule.direction, contrast.low, contrast.high, p_holm)
+        yield SliceComparison(tag=tag, value=value, n=n, **kept, p_holm=p_holm, verdict=verdict, note=few)
+
+
+def mcnemar(pairs: Sequence[Pair]) -> float | None:
+    """Exact two-sided p-value of the discordant pairs; None when the metric is not 0 or 1 throughout."""
+    if any(value not in (0.0, 1.0) for p in pairs for value in (p.base.value, p.tuned.value)):
+        return None
+    gained, lost = sum(p.delta > 0 for p in pairs), sum(p.delta < 0 for p in pairs)
+    count, rarer = gained + lost, min(gained, lost)
+    tail: int = sum(math.comb(count, k) for k in range(rarer + 1))
+    return min(1.0, 2 * tail / int(2**count))
+
+
+def documents_needed(comparison: Comparison) -> int | None:
+    """How many documents like these would show a true difference as large as the observed one (80 % power)."""
+    if not comparison.mde or not comparison.difference:
+        return None
+    return max(MIN_GROUPS, math.ceil(comparison.groups * (comparison.mde / comparison.difference) ** 2))
+
+
+def statement(found: Comparison) -> str:
+    """The verdict in words that can be acted on."""
+    figures = f"{found.metric} {found.base:.4f} → {found.tuned:.4f}"
+    where = f"on {found.n} samples of {found.groups} document{'s' * (found.groups != 1)}"
+    if found.low is None or found.high is None:
+        return f"Cannot tell: {figures} {where}. Nothing can be said from a single document; at least {MIN_GROUPS} are needed."
+    change = f"a change of {found.difference:+.4f} (95 % interval {found.low:+.4f} to {found.high:+.4f}, p = {found.p_value:.2g})"
+    if found.verdict != "cannot tell":
+        return f"The tuned model is {found.verdict}: {figures}, {change}, {where}."
+    text = f"Cannot tell: {figures}, {change}, {where}."
+    if found.groups < MIN_GROUPS:
+        return f"{text} With fewer than {MIN_GROUPS} documents no difference can be significant; add documents."
+    if found.mde:
+        text += f" A true difference below {found.mde:.4f} would usually go unnoticed here."
+    if (needed := documents_needed(found)) and needed > found.groups:
+        text += f" About {needed} documents would show one as large as this."
+    return text
