@@ -1,0 +1,1 @@
+"""The languages that prompts and answers are written in."""

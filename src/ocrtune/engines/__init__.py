@@ -1,0 +1,1 @@
+"""What reads images: engines, one file each."""
