@@ -10,4 +10,5 @@ VERBS = {
     "compare": "two evaluations, one verdict: better, worse, or cannot tell",
     "parse": "read documents and write text, Markdown or JSON",
     "tune": "the whole loop: prepare, evaluate, train, merge, evaluate, compare, report",
+    "doctor": "look at this machine: what works, what is missing, and what it is needed for",
 }
