@@ -152,10 +152,16 @@ class Metric(Protocol):
 
 
 class LoadOptions(NamedTuple):
+    """How a checkpoint is brought into memory. `dtype` "auto" is bfloat16 on CUDA and float32 elsewhere; `attention` is the
+    transformers name of the implementation, its own choice when absent; pixel bounds replace the checkpoint's own."""
+
     device: str | None = None
     dtype: str = "auto"
     quantization: Literal["none", "4bit", "8bit"] = "none"
     trust_remote_code: bool = False
+    attention: str | None = None
+    min_pixels: int | None = None
+    max_pixels: int | None = None
 
 
 class Loaded(NamedTuple):
@@ -165,34 +171,146 @@ class Loaded(NamedTuple):
     processor: Any
 
 
+class Ask(NamedTuple):
+    """A prompt with its opened pictures, ready for a model in this process."""
+
+    images: tuple[Image, ...]
+    text: str
+    max_tokens: int = 512
+
+
+class Encoded(NamedTuple):
+    """One sequence as the model's inputs (tensors by name, batch dimension 1); the first `prompt` tokens are the question,
+    the rest the answer with its stop token."""
+
+    inputs: dict[str, Any]
+    prompt: int
+
+
+class Reading(NamedTuple):
+    """What a model generated for one Ask: `tokens` without the stop token, the log-probability of each."""
+
+    text: str
+    tokens: tuple[int, ...]
+    logprobs: tuple[float, ...]
+    finish: Literal["stop", "length"]
+    prompt_tokens: int
+
+
+class Forced(NamedTuple):
+    """A given answer seen by a model: per token its log-probability, the token the model would have said, and how far (in
+    log-probability) that one is ahead of the second best."""
+
+    logprobs: tuple[float, ...]
+    best: tuple[int, ...]
+    margins: tuple[float, ...]
+
+
 class Family(Protocol):
     """Everything that differs between model architectures, and nothing else."""
 
     name: str
-    model_types: tuple[str, ...]  # config.json "model_type" values it stands for
+    model_types: tuple[str, ...]  # config.json "model_type" values it stands for; () is any
 
-    def load(self, ref: ModelRef, options: LoadOptions) -> Loaded: ...
+    def load(self, ref: ModelRef, options: LoadOptions) -> Loaded:
+        """Weights (safetensors only), adapter and processor. Raises ModelError / ResourceError / MissingExtraError."""
 
-    def load_processor(self, ref: ModelRef) -> Any: ...
+    def load_processor(self, ref: ModelRef, options: LoadOptions = LoadOptions()) -> Any: ...
 
-    def sees(self, processor: Any, size: Size, *, min_pixels: int | None = None, max_pixels: int | None = None) -> Size:
+    def sees(self, processor: Any, size: Size) -> Size:
         """The pixel size the model really gets for an image of `size`."""
 
     def visual_tokens(self, processor: Any, seen: Size) -> int:
         """How many tokens an image of the size `seen` takes in the language model; needs no weights."""
 
+    def answer_ids(self, processor: Any, answer: str) -> list[int]:
+        """The tokens the model must say, stop token included."""
+
+    def length(self, processor: Any, ask: str, sizes: Sequence[Size], answer: str) -> int:
+        """Tokens of the whole sequence, pictures included; needs neither weights nor pixels."""
+
+    def encode(self, processor: Any, ask: Ask, answer: str | None = None) -> Encoded: ...
+
+    def collate(self, processor: Any, rows: Sequence[Encoded], side: Literal["left", "right"]) -> dict[str, Any]:
+        """One batch of inputs, padded on `side`, equal to what the processor makes of the whole batch."""
+
+    def read(self, loaded: Loaded, asks: Sequence[Ask], *, temperature: float = 0.0) -> list[Reading]:
+        """Generate for one batch. Raises ResourceError when the device's memory does not hold it."""
+
+    def force(self, loaded: Loaded, asks: Sequence[Ask], answers: Sequence[Sequence[int]]) -> list[Forced]: ...
+
     def groups(self, model: Any) -> dict[str, str]:
         """LoRA module groups as full regexes over module names: "language", "vision", "merger"."""
 
-    def save(self, loaded: Loaded, base: ModelRef, folder: Path) -> None:
-        """A standalone checkpoint: weights (safetensors) and every side file of the base."""
+    def group_of(self, name: str) -> str | None:
+        """The group a module or parameter of this name belongs to; None for what is never tuned."""
+
+    def save_merged(self, ref: ModelRef, folder: Path, *, dtype: str, trust_remote_code: bool = False) -> dict[str, str]:
+        """Adapter folded into its base as a standalone checkpoint with every side file of the base. Returns facts to
+        report: dtype, keys, tying. Raises ModelError when the result does not have the base's layout."""
 
 
 # --- trainers, exporters -----------------------------------------------------------------------------------------------
 
 
+class LoraOptions(Section):
+    """Which low-rank adapters are trained, and where."""
+
+    rank: int = Field(16, ge=1, description="width of the adapters")
+    alpha: float | None = Field(None, gt=0, description="scale of the adapters; twice the rank when absent")
+    dropout: float = Field(0.0, ge=0, lt=1, description="dropout in front of the adapters")
+    language: bool = Field(True, description="adapt the language model")
+    vision: bool = Field(False, description="adapt the vision tower")
+    merger: bool = Field(False, description="adapt the projector between the two")
+
+
+class TrainOptions(Section):
+    """How a model is fine-tuned. Defaults suit models of 2 to 8 billion parameters on one GPU."""
+
+    method: Literal["lora", "dora", "rslora", "full"] = Field("lora", description="what is trained: adapters or all weights")
+    lora: LoraOptions = Field(LoraOptions(), description="where adapters go; with method full, which groups are trained")
+    train_tokens: Literal["auto", "none", "all-new"] = Field(
+        "auto",
+        description="embeddings trained besides the adapters: auto = tokens of the answers that the base never learnt, all-new = all "
+        "tokens of the answers",
+    )
+    quantization: Literal["none", "4bit", "8bit"] = Field("none", description="keep frozen language weights in 4 or 8 bits")
+    learning_rate: float = Field(2e-4, gt=0, description="peak learning rate")
+    epochs: float = Field(3.0, gt=0, description="passes over the training samples")
+    max_steps: int | None = Field(None, gt=0, description="optimizer steps; replaces epochs when given")
+    max_minutes: float | None = Field(None, gt=0, description="stop in an orderly way after this much training time")
+    batch_size: int = Field(4, ge=1, description="samples per forward pass")
+    gradient_accumulation: int = Field(4, ge=1, description="forward passes per optimizer step")
+    warmup_ratio: float = Field(0.03, ge=0, le=1, description="part of the steps with a rising learning rate")
+    schedule: Literal["cosine", "linear", "constant"] = Field("cosine", description="learning rate after the warm-up")
+    weight_decay: float = Field(0.0, ge=0, description="AdamW weight decay")
+    max_grad_norm: float = Field(1.0, gt=0, description="gradients are clipped to this norm")
+    gradient_checkpointing: bool = Field(False, description="recompute activations: less memory, about a third slower")
+    eval_steps: int = Field(200, ge=1, description="steps between evaluations by generation")
+    eval_samples: int = Field(64, ge=1, description="validation samples read at each evaluation")
+    eval_batch_size: int = Field(32, ge=1, description="samples per generation batch of the evaluation")
+    eval_max_tokens: int = Field(512, ge=1, description="longest answer generated in an evaluation")
+    save_steps: int | None = Field(None, ge=1, description="steps between checkpoints for resuming; eval_steps when absent")
+    patience: int | None = Field(None, ge=1, description="stop after this many evaluations without a better CER")
+    max_length: int = Field(8192, ge=16, description="tokens of a sample, picture included; longer ones are left out by name")
+    strict: bool = Field(False, description="stop when a sample cannot be used instead of leaving it out")
+    min_pixels: int | None = Field(None, gt=0, description="lower pixel bound per image; the model's own when absent")
+    max_pixels: int | None = Field(None, gt=0, description="pixel budget per image; the model's own when absent")
+    dtype: Literal["auto", "float32", "bfloat16"] = Field(
+        "auto", description="arithmetic; auto = bfloat16 where the device has it, float32 elsewhere"
+    )
+    device: str | None = Field(None, description="cpu, cuda, cuda:0, mps; found by itself when absent")
+    threads: int | None = Field(None, ge=1, description="CPU threads; PyTorch's own choice when absent")
+    seed: int = Field(0, ge=0, description="order of the samples, initial adapters, dropout")
+    dialect: str = Field("plain", description="output language the model is taught")
+    prompt: str | None = Field(None, description="prompt text; the dialect's own when absent")
+    cache_mb: int = Field(2048, ge=0, description="memory for prepared pictures, so that each is prepared once")
+    trust_remote_code: bool = Field(False, description="run Python code that comes with the checkpoint")
+    report_to: tuple[Literal["tensorboard", "wandb"], ...] = Field(("tensorboard",), description="where curves go")
+
+
 class Trained(NamedTuple):
-    """`adapter` is the folder of the best checkpoint (an adapter, or a full model); metrics by name."""
+    """`folder` holds the best checkpoint (an adapter, or a full model); metrics by name; `steps` done."""
 
     folder: Path
     best: dict[str, float]
@@ -202,7 +320,10 @@ class Trained(NamedTuple):
 class Trainer(Protocol):
     name: str
 
-    def fit(self, options: Any, train: Sequence[Sample], val: Sequence[Sample], run: RunDir) -> Trained: ...
+    def fit(
+        self, options: TrainOptions, model: ModelRef, *, train: Sequence[Sample], val: Sequence[Sample], run: RunDir
+    ) -> Trained:
+        """Trains into `run.artifacts`, going on from the last whole checkpoint there."""
 
 
 class Exporter(Protocol):

@@ -1,0 +1,1 @@
+"""Families: what a model architecture needs. Modules with a leading underscore are shared by the families."""

@@ -1,0 +1,75 @@
+"""What every family does the same way; a family overrides only what its architecture knows better."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Literal
+
+from ocrtune.contracts import Ask, Encoded, Forced, Loaded, LoadOptions, Reading
+from ocrtune.core import ModelRef, Size
+from ocrtune.families import _generation, _loading, _merging, _sequences, _tree
+
+
+class Common:
+    """Base of the families: everything but `sees`, `visual_tokens` and how pixel bounds reach the processor."""
+
+    name = "common"
+    model_types: tuple[str, ...] = ()
+
+    def load(self, ref: ModelRef, options: LoadOptions) -> Loaded:
+        loaded = _loading.load(ref, options, self.group_of)
+        self.bound(loaded.processor, options)
+        return loaded
+
+    def load_processor(self, ref: ModelRef, options: LoadOptions = LoadOptions()) -> Any:
+        processor = _loading.load_processor(ref, options)
+        self.bound(processor, options)
+        return processor
+
+    def bound(self, processor: Any, options: LoadOptions) -> None:
+        """Put the pixel bounds of `options` into the processor."""
+        raise NotImplementedError
+
+    def sees(self, processor: Any, size: Size) -> Size:
+        raise NotImplementedError
+
+    def visual_tokens(self, processor: Any, seen: Size) -> int:
+        raise NotImplementedError
+
+    def answer_ids(self, processor: Any, answer: str) -> list[int]:
+        return _sequences.answer_ids(processor, answer)
+
+    def length(self, processor: Any, ask: str, sizes: Sequence[Size], answer: str) -> int:
+        text = _sequences.rendered(processor, ask, len(sizes))
+        words = len(processor.tokenizer(text, add_special_tokens=False)["input_ids"]) - len(sizes)
+        pictures = sum(self.visual_tokens(processor, self.sees(processor, s)) for s in sizes)
+        return words + pictures + len(self.answer_ids(processor, answer))
+
+    def encode(self, processor: Any, ask: Ask, answer: str | None = None) -> Encoded:
+        return _sequences.encode(processor, ask, () if answer is None else self.answer_ids(processor, answer))
+
+    def collate(self, processor: Any, rows: Sequence[Encoded], side: Literal["left", "right"]) -> dict[str, Any]:
+        return _sequences.collate(processor, rows, side)
+
+    def read(self, loaded: Loaded, asks: Sequence[Ask], *, temperature: float = 0.0) -> list[Reading]:
+        rows = [self.encode(loaded.processor, ask) for ask in asks]
+        batch = self.collate(loaded.processor, rows, "left")
+        return _generation.read(loaded, rows, [a.max_tokens for a in asks], batch, temperature)
+
+    def force(self, loaded: Loaded, asks: Sequence[Ask], answers: Sequence[Sequence[int]]) -> list[Forced]:
+        return _generation.force(loaded, asks, answers, self._encode_tokens)
+
+    def _encode_tokens(self, processor: Any, ask: Ask, answer: Sequence[int]) -> Encoded:
+        return _sequences.encode(processor, ask, answer)
+
+    def groups(self, model: Any) -> dict[str, str]:
+        return _tree.group_patterns(model)
+
+    def group_of(self, name: str) -> str | None:
+        return _tree.group_of(name)
+
+    def save_merged(self, ref: ModelRef, folder: Path, *, dtype: str, trust_remote_code: bool = False) -> dict[str, str]:
+        stored = _merging.main_dtype(_merging.tensors(_merging.base_folder(ref)))
+        tuned = self.load(ref, LoadOptions(device="cpu", dtype=stored, trust_remote_code=trust_remote_code))
+        return _merging.save(tuned, ref, folder, dtype)

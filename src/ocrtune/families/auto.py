@@ -1,0 +1,66 @@
+"""Any other image-text-to-text model that transformers knows. What only its code knows is measured or left alone."""
+
+from __future__ import annotations
+
+import logging
+import math
+from typing import Any
+
+from ocrtune.contracts import Ask, Encoded, Loaded, LoadOptions
+from ocrtune.core import ModelRef, Size
+from ocrtune.families import _sequences
+from ocrtune.families._common import Common
+
+LOG = logging.getLogger("ocrtune")
+
+
+class Auto(Common):
+    """Pixel bounds are kept by resizing pictures before the processor gets them; the number of picture tokens is what
+    the processor makes of a blank picture of that size."""
+
+    name = "auto"
+    model_types = ()
+
+    def __init__(self) -> None:
+        self._bounds = LoadOptions()
+        self._tokens: dict[Size, int] = {}
+
+    def load(self, ref: ModelRef, options: LoadOptions) -> Loaded:
+        LOG.warning(
+            "%s has no family of its own: the size its tower really sees is unknown (pictures are bounded before its processor), and "
+            "its module groups are guessed from module names: check the table of what is trained",
+            ref.base,
+        )
+        return super().load(ref, options)
+
+    def bound(self, processor: Any, options: LoadOptions) -> None:
+        self._bounds = options
+        self._tokens.clear()
+
+    def sees(self, processor: Any, size: Size) -> Size:
+        area = size.width * size.height
+        low, high = self._bounds.min_pixels or 1, self._bounds.max_pixels or area
+        scale = math.sqrt(min(max(area, low), max(high, low)) / area)
+        return size if scale == 1 else Size(max(1, round(size.width * scale)), max(1, round(size.height * scale)))
+
+    def visual_tokens(self, processor: Any, seen: Size) -> int:
+        from PIL import Image
+
+        if seen not in self._tokens:
+            whole = _sequences.encode(processor, Ask((Image.new("RGB", seen, "white"),), ""))
+            plain = processor.tokenizer(_sequences.rendered(processor, "", 1), add_special_tokens=False)["input_ids"]
+            self._tokens[seen] = whole.prompt - len(plain) + 1
+        return self._tokens[seen]
+
+    def encode(self, processor: Any, ask: Ask, answer: str | None = None) -> Encoded:
+        return super().encode(processor, self._resized(processor, ask), answer)
+
+    def _encode_tokens(self, processor: Any, ask: Ask, answer: Any) -> Encoded:
+        return super()._encode_tokens(processor, self._resized(processor, ask), answer)
+
+    def _resized(self, processor: Any, ask: Ask) -> Ask:
+        images = []
+        for image in ask.images:
+            wanted = self.sees(processor, Size(*image.size))
+            images.append(image if wanted == image.size else image.resize(wanted))
+        return ask._replace(images=tuple(images))
