@@ -1,0 +1,6 @@
+"""Contract tests for the authors of plug-ins: inherit, give the fixture, run pytest. Needs pytest."""
+
+from ocrtune.testing.dialect import DialectContract
+from ocrtune.testing.engine import EngineContract
+
+__all__ = ["DialectContract", "EngineContract"]
