@@ -1,0 +1,195 @@
+"""Score stored predictions again, with other metrics or another normalisation; no model is needed.
+
+Examples:
+  ocrtune score run:evaluate-1a2b3c4d
+  ocrtune score run:evaluate-1a2b3c4d --normalisation relaxed
+  ocrtune score runs/evaluate-1a2b3c4d --metrics cer,exact --normalisation nospace
+  ocrtune score predictions.jsonl --data data/invoices --split test
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Literal, NamedTuple
+
+from pydantic import Field, TypeAdapter, ValidationError, field_validator
+from tqdm import tqdm
+
+from ocrtune.config import Section, read_yaml
+from ocrtune.contracts import Dialect, Metric
+from ocrtune.core import Decoded, Estimate, Prediction, Sample, Score
+from ocrtune.errors import InputError, RunError
+from ocrtune.inference import PREDICTIONS, read_predictions
+from ocrtune.plugins import DIALECTS, METRICS
+from ocrtune.runs import RunDir
+from ocrtune.sampling import benchmark_digest, load_split
+from ocrtune.stats import Benchmark, Counts, Plan, Rule, estimate
+
+SCORES, ESTIMATE, SAMPLES = "scores.jsonl", "estimate.json", "samples.jsonl"
+OWN_PROTOCOL = ("metric", "pool", "normalisation")  # what scoring adds to the protocol of a reading
+
+_Estimates = TypeAdapter(list[Estimate])
+
+
+class Scoring(Section):
+    """How readings are scored. Also part of the options of `evaluate`."""
+
+    metrics: tuple[str, ...] = Field(
+        ("cer", "wer", "char_f1", "exact"), min_length=1, description="what is measured; the first is what verdicts go by"
+    )
+    normalisation: Literal["none", "nfc", "default", "relaxed", "caseless", "nospace", "gemma"] = Field(
+        "default",
+        description="text pipeline before comparing: default = Unicode NFC and folded white space, relaxed = also full-width, "
+        "quotes and dashes, caseless = relaxed without case, nospace = no white space, gemma = the published Gemma-OCR rule",
+    )
+    resamples: int = Field(10_000, ge=100, description="bootstrap resamples behind the 95 % intervals")
+    seed: int = Field(0, ge=0, description="seed of the resampling; the same seed gives the same digits")
+
+    @field_validator("metrics")
+    @classmethod
+    def _known(cls, names: tuple[str, ...]) -> tuple[str, ...]:
+        if unknown := [name for name in names if name not in METRICS.names()]:
+            raise ValueError(f"no such metric: {', '.join(unknown)}; there are {', '.join(METRICS.names())}")
+        return tuple(dict.fromkeys(names))
+
+
+class Config(Scoring):
+    """What is scored again, and how."""
+
+    run: str = Field(description="an evaluate run (run:<id> or its folder), or a predictions.jsonl")
+    data: str | None = Field(None, description="dataset folder or run:<id>; needed only for a bare predictions.jsonl")
+    split: str = Field("test", description="split of --data that was read")
+    dialect: str | None = Field(None, description="how the replies are written; the run's own when absent")
+
+
+class Scored(NamedTuple):
+    """One score per sample and metric; one estimate per metric in the order asked for, then the per-sample means
+    (`<name>_macro`) of those metrics whose own figure is pooled."""
+
+    scores: list[Score]
+    estimates: list[Estimate]
+
+
+def run(config: Config, into: RunDir) -> Scored:
+    stored = _stored(config, into)
+    dialect = DIALECTS.get(stored.dialect)()
+    scored = score_predictions(stored.samples, stored.predictions, dialect=dialect, scoring=config, protocol=stored.protocol)
+    record(into, stored.samples, scored)
+    into.finish("done", predictions=str(stored.file), scores=SCORES, estimate=ESTIMATE, samples=SAMPLES)
+    return scored
+
+
+def score_predictions(samples: Sequence[Sample], predictions: Sequence[Prediction] | Mapping[str, Prediction], *,
+                      dialect: Dialect, scoring: Scoring, protocol: Mapping[str, str]) -> Scored:  # fmt: skip
+    """Decode, score and estimate: the one path from replies to figures, pure. `protocol` says how the replies were made.
+
+    Raises InputError when a sample has no prediction: a figure over the rest would not be a figure of this benchmark.
+    """
+    by_id = predictions if isinstance(predictions, Mapping) else {p.sample_id: p for p in predictions}
+    if missing := [s.id for s in samples if s.id not in by_id]:
+        raise InputError(
+            f"{len(missing)} of {len(samples)} samples have no prediction, the first is {missing[0]!r}",
+            hint="repeat the same `ocrtune evaluate` command: it resumes and reads only what is missing",
+        )
+    if not samples:
+        raise InputError("there is nothing to score: the split is empty", hint="choose another --split")
+    rows = [(s, by_id[s.id], _decode(by_id[s.id], dialect)) for s in samples]
+    metrics: list[Metric] = [METRICS.get(name)() for name in scoring.metrics]
+    bar = tqdm(rows, desc="scoring", unit="sample", leave=False, disable=len(rows) < 200)
+    scores = [metric.score(*row, scoring.normalisation) for row in bar for metric in metrics]
+    made = {"dialect": dialect.name, **protocol, "normalisation": scoring.normalisation}
+    benchmark = Benchmark(samples, benchmark_digest(samples), made, _counts([(p, d) for _, p, d in rows]))
+    plan = Plan(scoring.resamples, scoring.seed)
+    pooled = [estimate(scores, Rule(m.name, m.direction, m.pool), benchmark, plan) for m in metrics]
+    means = [
+        estimate(scores, Rule(m.name, m.direction, "macro"), benchmark, plan).model_copy(update={"metric": f"{m.name}_macro"})
+        for m in metrics
+        if m.pool == "micro"
+    ]
+    return Scored(scores, [*pooled, *means])
+
+
+def record(into: RunDir, samples: Sequence[Sample], scored: Scored) -> None:
+    """Write scores, estimates and the samples themselves, which `compare` and a later `score` need."""
+    into.write(SAMPLES, samples)
+    into.write(SCORES, scored.scores)
+    into.write(ESTIMATE, _Estimates.dump_json(scored.estimates, indent=2) + b"\n")
+
+
+def read_estimates(folder: Path) -> list[Estimate]:
+    """The estimates of an evaluate or score run, the primary one first. Raises RunError."""
+    file = folder / ESTIMATE
+    try:
+        return _Estimates.validate_json(file.read_bytes())
+    except FileNotFoundError as cause:
+        raise RunError(
+            f"{folder} has no {ESTIMATE}: it was not finished", hint="repeat the command that made it: it resumes"
+        ) from cause
+    except ValidationError as cause:
+        raise RunError(f"{file} cannot be read: {cause.errors()[0]['msg']}", hint="make it again with `ocrtune score`") from cause
+
+
+def read_samples(run: RunDir) -> list[Sample]:
+    """The samples that an evaluate or score run was about. Raises RunError / InputError."""
+    if samples := run.read(SAMPLES, Sample):
+        return samples
+    options = _options(run)
+    if (data := options.get("data")) is None:
+        raise RunError(f"{run.path} does not say which dataset it is about", hint="score it again with --data")
+    asked = {p.sample_id for p in run.read(PREDICTIONS, Prediction)}
+    return [s for s in load_split(run.resolve(str(data), "dataset"), str(options.get("split", "test"))) if s.id in asked]
+
+
+class _Stored(NamedTuple):
+    file: Path
+    samples: list[Sample]
+    predictions: dict[str, Prediction]
+    dialect: str
+    protocol: dict[str, str]
+
+
+def _stored(config: Config, into: RunDir) -> _Stored:
+    if config.run.endswith(".jsonl"):
+        return _bare(config, into)
+    source = RunDir.open(config.run, root=into.root)
+    into.link(predictions=source.id)
+    if not (file := source.path / source.manifest.outputs.get("predictions", PREDICTIONS)).is_file():
+        raise RunError(f"{source.path} holds no predictions", hint="give a run of `ocrtune evaluate`")
+    samples = load_split(into.resolve(config.data, "dataset"), config.split) if config.data else read_samples(source)
+    protocol = read_estimates(source.path)[0].protocol if (source.path / ESTIMATE).exists() else {}
+    made = {k: v for k, v in protocol.items() if k not in OWN_PROTOCOL}
+    dialect = config.dialect or str(_options(source).get("dialect") or protocol.get("dialect", "plain"))
+    return _Stored(file.resolve(), samples, read_predictions(file), dialect, {**made, "dialect": dialect})
+
+
+def _bare(config: Config, into: RunDir) -> _Stored:
+    file = Path(config.run)
+    if not file.is_file():
+        raise InputError(f"no such file: {file}", hint="give run:<id>, a run's folder, or a predictions.jsonl")
+    if config.data is None:
+        raise InputError(f"{file} does not say what it is about", hint="add --data <dataset> and --split <name>")
+    into.link(predictions=str(file.resolve()), data=config.data)
+    samples = load_split(into.resolve(config.data, "dataset"), config.split)
+    return _Stored(file.resolve(), samples, read_predictions(file), config.dialect or "plain", {})
+
+
+def _options(run: RunDir) -> dict[str, Any]:
+    file = run.path / "config.yaml"
+    return read_yaml(file) if file.exists() else {}
+
+
+def _decode(prediction: Prediction, dialect: Dialect) -> Decoded:
+    if prediction.text is None:
+        return Decoded()
+    return dialect.decode(prediction.text, sees=prediction.sees[0] if prediction.sees else None)
+
+
+def _counts(replies: Sequence[tuple[Prediction, Decoded]]) -> Counts:
+    """`empty` counts replies without any text; the others are how generation ended."""
+    return Counts(
+        failed=sum(p.error is not None for p, _ in replies),
+        truncated=sum(p.finish == "length" for p, _ in replies),
+        empty=sum(p.error is None and not d.text.strip() for p, d in replies),
+        looped=sum(p.finish == "loop" for p, _ in replies),
+    )
