@@ -59,17 +59,18 @@ class Flags:
             return Typed({}, {}, (str(error),))
         given = vars(namespace)
         rest = cast(list[str], given.pop("rest", None) or [])
-        flags = [word for word in unknown if word.startswith("-")]
-        problems += [self._unknown(word) for word in flags]
         rest += [word for word in unknown if not word.startswith("-")]
+        for flag in (word for word in unknown if word.startswith("-")):
+            problems.append(self._unknown(flag))
+            if (value := _word_after(flag, argv)) in rest:  # most likely the value of the flag that does not exist
+                rest.remove(value)
         for name in [name for name, value in given.items() if _lacks_value(value)]:
             problems.append(f"--{_kebab(name)} needs a value")
             del given[name]
         face = self._read(self._face_source, {k: v for k, v in given.items() if k in self._face_names}, problems)
         options = self._read(self._option_source, {k: v for k, v in given.items() if k not in self._face_names}, problems)
         placed, left = self._place(rest, options)
-        if left and not flags:  # after an unknown flag the words may be its values
-            problems += [f"unexpected argument {word!r}" for word in left]
+        problems += [f"unexpected argument {word!r}" for word in left]
         return Typed(merge(options, placed), face, tuple(problems))
 
     def _place(self, rest: list[str], options: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
@@ -141,6 +142,12 @@ def _flag(options: type[BaseModel], name: str, names: Iterable[str], details: Ma
     spelled = tuple(names) + tuple(f"--no-{n.removeprefix('--')}" for n in names if dual)
     kind = str(details.get("metavar") or "") if not dual else ""
     return Flag(spelled, kind, text, section, bool(field and field.is_required()))
+
+
+def _word_after(flag: str, argv: Sequence[str]) -> str:
+    """What was typed right after `flag`, or "" where it carries its value itself or ends the line."""
+    at = list(argv).index(flag) + 1 if "=" not in flag else len(argv)
+    return argv[at] if at < len(argv) else ""
 
 
 def _lacks_value(value: Any) -> bool:
