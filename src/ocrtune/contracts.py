@@ -245,9 +245,12 @@ class Family(Protocol):
     def group_of(self, name: str) -> str | None:
         """The group a module or parameter of this name belongs to; None for what is never tuned."""
 
+    def save(self, model: Any, ref: ModelRef, folder: Path, *, dtype: str = "auto") -> dict[str, str]:
+        """A model of this family (no adapter on it) as a standalone checkpoint like its base `ref`, in the base's precision
+        or another, with every side file. Returns facts to report. Raises ModelError when the layout differs from the base's."""
+
     def save_merged(self, ref: ModelRef, folder: Path, *, dtype: str, trust_remote_code: bool = False) -> dict[str, str]:
-        """Adapter folded into its base as a standalone checkpoint with every side file of the base. Returns facts to
-        report: dtype, keys, tying. Raises ModelError when the result does not have the base's layout."""
+        """`save` of the adapter folded into its base."""
 
 
 # --- trainers, exporters -----------------------------------------------------------------------------------------------

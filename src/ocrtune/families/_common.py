@@ -69,7 +69,10 @@ class Common:
     def group_of(self, name: str) -> str | None:
         return _tree.group_of(name)
 
+    def save(self, model: Any, ref: ModelRef, folder: Path, *, dtype: str = "auto") -> dict[str, str]:
+        return _merging.save(model, ref, folder, dtype)
+
     def save_merged(self, ref: ModelRef, folder: Path, *, dtype: str, trust_remote_code: bool = False) -> dict[str, str]:
         stored = _merging.main_dtype(_merging.tensors(_merging.base_folder(ref)))
         tuned = self.load(ref, LoadOptions(device="cpu", dtype=stored, trust_remote_code=trust_remote_code))
-        return _merging.save(tuned, ref, folder, dtype)
+        return self.save(_merging.merged(tuned.model), ref, folder, dtype=dtype)

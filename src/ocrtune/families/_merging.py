@@ -8,7 +8,6 @@ import struct
 from pathlib import Path
 from typing import Any
 
-from ocrtune.contracts import Loaded
 from ocrtune.core import ModelRef
 from ocrtune.errors import ModelError, disk_errors
 from ocrtune.families._loading import quiet
@@ -45,33 +44,38 @@ def base_folder(ref: ModelRef) -> Path:
     return Path(snapshot_download(ref.base, revision=ref.revision))
 
 
-def save(tuned: Loaded, ref: ModelRef, folder: Path, dtype: str) -> dict[str, str]:
-    """`tuned` is a PEFT model in the precision it is merged in. Weights, side files, then the checks of the layout."""
+def merged(tuned: Any) -> Any:
+    """A PEFT model with its adapter folded in. Raises ModelError when that breaks the tie of embeddings and head."""
+    was_tied = _tied(tuned.get_base_model())
+    model = tuned.merge_and_unload(safe_merge=True)
+    if was_tied and not _tied(model):
+        raise ModelError("merging untied the word embeddings from the output head", hint="report the adapter's settings; this is a bug")
+    return model
+
+
+def save(model: Any, ref: ModelRef, folder: Path, dtype: str) -> dict[str, str]:
+    """Weights in `dtype` ("auto" is the base's own on disk), side files, then the checks of the layout."""
     import torch
 
     base = base_folder(ref)
     before = tensors(base)
-    was_tied = _tied(tuned.model.get_base_model())
-    model = tuned.model.merge_and_unload(safe_merge=True)
-    if was_tied and not _tied(model):
-        raise ModelError("merging untied the word embeddings from the output head", hint="report the adapter's settings; this is a bug")
     wanted = main_dtype(before) if dtype == "auto" else dtype
-    model.to(getattr(torch, wanted))
+    tied = set(getattr(model, "all_tied_weights_keys", None) or ()) if _tied(model) else set()
+    kind = getattr(torch, wanted)
+    state = {k: v.to(kind) if v.is_floating_point() else v for k, v in model.state_dict().items() if k not in tied}
     with disk_errors(str(folder)), quiet():
         folder.mkdir(parents=True, exist_ok=True)
-        model.save_pretrained(folder)
+        model.save_pretrained(folder, state_dict=state)
         copied = copy_side_files(base, folder)
         if wanted != main_dtype(before):
             _rewrite_dtype(folder / "config.json", wanted)
     after = tensors(folder)
-    if set(after) != set(before):
-        odd = sorted(set(after) ^ set(before))
+    if odd := sorted(set(after) ^ set(before)):
         raise ModelError(
-            f"the merged checkpoint's keys differ from the base's in {len(odd)} places, such as {odd[0]}: servers could refuse it",
+            f"the checkpoint's keys differ from the base's in {len(odd)} places, such as {odd[0]}: servers could refuse it",
             hint="update transformers so that it writes this model's own key layout",
         )
-    return {"dtype": wanted, "tensors": str(len(after)), "keys": "as in the base", "tied": str(was_tied).lower(),
-            "side_files": ", ".join(copied)}  # fmt: skip
+    return {"dtype": wanted, "tensors": str(len(after)), "tied": str(bool(tied)).lower(), "side_files": ", ".join(copied)}
 
 
 def copy_side_files(base: Path, folder: Path) -> list[str]:

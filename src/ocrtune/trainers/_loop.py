@@ -1,0 +1,137 @@
+"""transformers' Trainer with our batches, our loss, evaluation by reading, and checkpoints that are whole or absent."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from ocrtune.errors import disk_errors
+
+PREFIX = "checkpoint-"
+KEPT = 2
+
+
+class Work(NamedTuple):
+    """What the loop needs besides transformers' own arguments. `evaluate` reads validation samples and gives metrics."""
+
+    data: Any  # Prepared
+    batches: Any  # Buckets
+    autocast: Any  # torch dtype, or None for the weights' own
+    evaluate: Callable[[int], dict[str, float]]
+
+
+def build(model: Any, arguments: Any, work: Work, callbacks: list[Any]) -> Any:
+    import torch
+    from transformers import PrinterCallback, Trainer
+
+    class Loop(Trainer):  # type: ignore[misc]
+        def get_train_dataloader(self) -> Any:
+            loader = torch.utils.data.DataLoader(work.data, batch_sampler=work.batches, collate_fn=work.data.collate,
+                                                 pin_memory=self.args.dataloader_pin_memory)  # fmt: skip
+            return self.accelerator.prepare(loader)
+
+        def compute_loss(self, model: Any, inputs: Any, return_outputs: bool = False, num_items_in_batch: Any = None) -> Any:
+            labels = inputs.pop("labels")
+            wanted = labels[:, 1:] != -100
+            with torch.autocast(labels.device.type, work.autocast, enabled=work.autocast is not None):
+                logits = answer_logits(model, inputs, wanted)
+            loss = torch.nn.functional.cross_entropy(logits.float(), labels[:, 1:][wanted], reduction="sum")
+            loss = loss / (wanted.sum() if num_items_in_batch is None else num_items_in_batch)
+            if self.args.world_size > 1 and self.args.average_tokens_across_devices:
+                loss = loss * self.accelerator.num_processes
+            return loss
+
+        def evaluate(self, eval_dataset: Any = None, ignore_keys: Any = None, metric_key_prefix: str = "eval") -> dict[str, float]:
+            self.model.eval()
+            metrics = {f"{metric_key_prefix}_{k}": v for k, v in work.evaluate(self.state.global_step).items()}
+            self.log(dict(metrics))
+            self.control = self.callback_handler.on_evaluate(self.args, self.state, self.control, metrics)
+            return metrics
+
+        def _get_output_dir(self, trial: Any) -> str:
+            return str(Path(super()._get_output_dir(trial)) / "unfinished")
+
+        def _save_checkpoint(self, model: Any, trial: Any) -> None:
+            """Written aside, flushed, renamed: a folder called checkpoint-N is whole."""
+            place = Path(self.args.output_dir)
+            name = f"{PREFIX}{self.state.global_step}"
+            with disk_errors(f"checkpoint {name}"):
+                shutil.rmtree(place / "unfinished", ignore_errors=True)
+                super()._save_checkpoint(model, trial)
+                if self.args.should_save:
+                    publish(place / "unfinished" / name, place / name)
+                    for old in checkpoints(place)[:-KEPT]:
+                        shutil.rmtree(old, ignore_errors=True)
+
+        def save_model(self, output_dir: str | None = None, _internal_call: bool = False) -> None:
+            if self.args.should_save:
+                save_weights(self.model, Path(output_dir or self.args.output_dir))
+
+        def floating_point_ops(self, inputs: Any) -> int:
+            return 0  # counting parameters at every step costs more than the figure is worth
+
+    loop = Loop(model=model, args=arguments, train_dataset=work.data, eval_dataset=[], callbacks=callbacks)
+    loop.remove_callback(PrinterCallback)
+    loop.model_accepts_loss_kwargs = True  # the loss is normalised by the tokens of the whole accumulated batch
+    return loop
+
+
+def answer_logits(model: Any, inputs: dict[str, Any], wanted: Any) -> Any:
+    """Logits of the positions in `wanted` (batch × length − 1) only: on a large vocabulary the rest would be the
+    largest activation of all. A model wrapped for several processes must be called as a whole."""
+    plain = getattr(model, "get_base_model", lambda: model)()
+    body, head = getattr(plain, getattr(plain, "base_model_prefix", ""), None), getattr(plain, "get_output_embeddings", lambda: None)()
+    if body is None or body is plain or head is None:
+        return model(**inputs, use_cache=False).logits[:, :-1][wanted]
+    return head(body(**inputs, use_cache=False).last_hidden_state[:, :-1][wanted])
+
+
+def same_as_whole(model: Any, batch: dict[str, Any]) -> bool:
+    """Whether `answer_logits` agrees with the model's own forward pass (some heads scale or cap their logits)."""
+    import torch
+
+    inputs = {k: v for k, v in batch.items() if k != "labels"}
+    wanted = batch["labels"][:, 1:] != -100
+    with torch.no_grad():
+        whole = model(**inputs, use_cache=False).logits[:, :-1][wanted].float()
+        quick = answer_logits(model, inputs, wanted).float()
+    return bool(torch.allclose(whole, quick, rtol=0, atol=1e-3 * float(whole.abs().max())))
+
+
+def save_weights(model: Any, folder: Path) -> None:
+    """Adapter or model as safetensors. Adapters never drag the embedding table along."""
+    folder.mkdir(parents=True, exist_ok=True)
+    if hasattr(model, "peft_config"):
+        model.save_pretrained(folder, save_embedding_layers=False)
+    else:
+        model.save_pretrained(folder)
+
+
+def publish(made: Path, place: Path) -> None:
+    """Flush the files of `made`, then rename it to `place`, replacing what was there."""
+    for file in made.rglob("*"):
+        if file.is_file():
+            with file.open("rb") as stream:
+                os.fsync(stream.fileno())
+    old = place.with_name(place.name + ".old")
+    shutil.rmtree(old, ignore_errors=True)
+    if place.exists():
+        place.rename(old)
+    made.rename(place)
+    shutil.rmtree(old, ignore_errors=True)
+
+
+def recover(place: Path) -> None:
+    """Undo a `publish` that a kill interrupted between its two renames."""
+    old = place.with_name(place.name + ".old")
+    if old.exists() and not place.exists():
+        old.rename(place)
+
+
+def checkpoints(place: Path) -> list[Path]:
+    """Whole checkpoints, oldest step first."""
+    found = [p for p in place.glob(f"{PREFIX}*") if p.name.removeprefix(PREFIX).isdigit() and (p / "trainer_state.json").exists()]
+    return sorted(found, key=lambda p: int(p.name.removeprefix(PREFIX)))

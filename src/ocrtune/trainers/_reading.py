@@ -1,0 +1,53 @@
+"""Evaluation by reading: the model generates, the dialect decodes, the CER metric counts."""
+
+from __future__ import annotations
+
+import math
+import random
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from tqdm import tqdm
+
+from ocrtune.contracts import Ask, Dialect, Family, Loaded, TrainOptions
+from ocrtune.core import Prediction
+from ocrtune.imaging import open_image
+from ocrtune.plugins import METRICS
+from ocrtune.trainers._rows import Row
+
+
+class Cer(NamedTuple):
+    """Σ edits / Σ reference characters; `plus_minus` is half of a 95 % interval (ratio estimator over samples)."""
+
+    cer: float
+    plus_minus: float
+    samples: int
+
+
+def subset(rows: Sequence[Row], count: int, seed: int) -> list[Row]:
+    """At most `count` rows, the same ones for the same seed, in order of length so that batches are alike."""
+    chosen = list(rows) if len(rows) <= count else random.Random(f"eval/{seed}").sample(list(rows), count)
+    return sorted(chosen, key=lambda r: (r.length, r.sample.id))
+
+
+def read_cer(loaded: Loaded, rows: Sequence[Row], family: Family, dialect: Dialect, options: TrainOptions) -> Cer:
+    metric = METRICS.get("cer")()
+    counts: list[tuple[float, float]] = []
+    size = options.eval_batch_size
+    for start in tqdm(range(0, len(rows), size), desc="reading", unit="batch", leave=False, disable=len(rows) <= 2 * size):
+        batch = rows[start : start + size]
+        limits = [min(options.eval_max_tokens, 16 + 2 * len(family.answer_ids(loaded.processor, r.answer))) for r in batch]
+        asks = [Ask(tuple(open_image(i.path) for i in r.sample.images), r.ask, limit) for r, limit in zip(batch, limits, strict=True)]
+        for row, reading in zip(batch, family.read(loaded, asks), strict=True):
+            prediction = Prediction(sample_id=row.sample.id, text=reading.text, finish=reading.finish)
+            score = metric.score(row.sample, prediction, dialect.decode(reading.text), "none")
+            counts.append((score.errors or 0.0, score.total or 0.0))
+    return pooled(counts)
+
+
+def pooled(counts: Sequence[tuple[float, float]]) -> Cer:
+    wrong, total = (sum(c[i] for c in counts) for i in (0, 1))
+    rate = wrong / max(total, 1.0)
+    n = len(counts)
+    spread = sum((e - rate * t) ** 2 for e, t in counts) / max(n - 1, 1)
+    return Cer(rate, 1.96 * math.sqrt(n * spread) / max(total, 1.0), n)

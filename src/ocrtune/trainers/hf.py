@@ -1,0 +1,230 @@
+"""Fine-tuning on transformers' Trainer: measure, adapt, train, keep the best, go on exactly where a kill struck."""
+
+from __future__ import annotations
+
+import json
+import logging
+import math
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from ocrtune.contracts import Dialect, Family, Loaded, LoadOptions, Trained, TrainOptions
+from ocrtune.core import ModelRef, Sample
+from ocrtune.errors import ConfigError, InputError, ModelError, extra, memory_errors
+from ocrtune.models import NOTES, family_for
+from ocrtune.plugins import DIALECTS
+from ocrtune.runs import RunDir, write_atomic
+from ocrtune.trainers import _loop, _reading, _rows, _tuning, _watch
+
+LOG = logging.getLogger("ocrtune")
+FINISHED = "artifacts/trained.json"
+MEMORY_HINT = ("lower batch_size and raise gradient_accumulation by as much, lower max_pixels, turn on gradient_checkpointing, "
+               "or choose quantization 4bit; the same command goes on from the last checkpoint")  # fmt: skip
+
+
+class Setting(NamedTuple):
+    """What the parts of a training share."""
+
+    options: TrainOptions
+    ref: ModelRef
+    family: Family
+    dialect: Dialect
+    loaded: Loaded
+    autocast: Any  # torch dtype or None
+
+
+class HuggingFaceTrainer:
+    name = "hf"
+
+    def fit(self, options: TrainOptions, model: ModelRef, *, train: Sequence[Sample], val: Sequence[Sample], run: RunDir) -> Trained:
+        if (done := _finished(run)) is not None:
+            return done
+        _refuse(options, model, train, val)
+        setting = self._open(options, model)
+        rows, eval_rows = self._rows(setting, train, val)
+        said = {t for r in rows for t in setting.family.answer_ids(setting.loaded.processor, r.answer)}
+        tuned = _tuning.make_trainable(setting.loaded, setting.family, model, options, said)
+        setting = setting._replace(loaded=Loaded(tuned, setting.loaded.processor))
+        steps, history = self._train(setting, rows, eval_rows, run)
+        return _finish(run, history, steps)
+
+    def _open(self, options: TrainOptions, ref: ModelRef) -> Setting:
+        """Model in memory, seeds and threads set, arithmetic chosen."""
+        with extra("train"):
+            import torch
+            import transformers
+        if options.threads:
+            torch.set_num_threads(options.threads)
+        transformers.set_seed(options.seed)
+        family = family_for(ref)
+        device = _device(options)
+        autocast = _autocast(options, device)
+        eager = device == "cpu" and autocast is not None  # the CPU flash kernel's bf16 backward is slow: measured 1.5 ×
+        frozen = options.method != "full" and device.startswith("cuda") and autocast is not None
+        load = LoadOptions(device=options.device, dtype="bfloat16" if frozen else "float32", quantization=options.quantization,
+                           trust_remote_code=options.trust_remote_code, attention="eager" if eager else None,
+                           min_pixels=options.min_pixels, max_pixels=options.max_pixels)  # fmt: skip
+        dialect = DIALECTS.get(options.dialect)(options.prompt)
+        return Setting(options, ref, family, dialect, family.load(ref, load), autocast)
+
+    def _rows(self, setting: Setting, train: Sequence[Sample], val: Sequence[Sample]) -> tuple[list[_rows.Row], list[_rows.Row]]:
+        common: dict[str, Any] = dict(dialect=setting.dialect, family=setting.family, processor=setting.loaded.processor,
+                                      options=setting.options)  # fmt: skip
+        rows = _rows.prepare(train, **common).kept
+        eval_rows = _reading.subset(_rows.prepare(val, **common).kept, setting.options.eval_samples, setting.options.seed)
+        LOG.info("%d samples to train on, %d to evaluate on, %d to %d tokens each", len(rows), len(eval_rows),
+                 min(r.length for r in rows), max(r.length for r in rows))  # fmt: skip
+        return rows, eval_rows
+
+    def _train(self, setting: Setting, rows: list[_rows.Row], eval_rows: list[_rows.Row], run: RunDir) -> tuple[int, _watch.History]:
+        options, family, tuned = setting.options, setting.family, setting.loaded.model
+        place, best = run.artifacts / "checkpoints", run.artifacts / "best"
+        _loop.recover(best)
+        last = next(reversed(_loop.checkpoints(place)), None)
+        step = int(last.name.removeprefix(_loop.PREFIX)) if last else 0
+        data = _rows.Prepared(rows, family, setting.loaded.processor, pixels=setting.autocast or tuned.dtype, cache_mb=options.cache_mb)
+        _check_encoding(data, rows, tuned, family)
+        history = _watch.History(run.path / _watch.HISTORY, step)
+        total = _steps(len(rows), options)
+        watch = _watch.watcher(history, keep_best=lambda: _keep_best(setting, best), patience=options.patience,
+                               curves=run.path / "tensorboard" if "tensorboard" in options.report_to else None,
+                               minutes=options.max_minutes)  # fmt: skip
+        work = _loop.Work(data, _rows.Buckets([r.length for r in rows], options.batch_size, options.seed), setting.autocast,
+                          lambda _: _reading.read_cer(setting.loaded, eval_rows, family, setting.dialect, options)._asdict())  # fmt: skip
+        loop = _loop.build(tuned, _arguments(options, place, total, begun=last is not None), work, [watch])
+        if last is not None:
+            LOG.info("going on from step %d of %d", step, total)
+        if step < total and not _out_of_patience(history, options):
+            what = f"training with batches of {options.batch_size}"
+            try:
+                with memory_errors(what, MEMORY_HINT), _bars_and_log():
+                    loop.train(resume_from_checkpoint=str(last) if last else None)
+            finally:
+                watch.close()
+        return max(step, loop.state.global_step), history
+
+
+def _refuse(options: TrainOptions, model: ModelRef, train: Sequence[Sample], val: Sequence[Sample]) -> None:
+    if model.adapter is not None:
+        raise ConfigError(f"{model} is an adapter on its base, and training starts from a whole model", hint="ocrtune merge it first")
+    if not train or not val:
+        raise InputError(f"there are {len(train)} samples to train on and {len(val)} to evaluate on: both are needed",
+                         hint="prepare the dataset with --val")  # fmt: skip
+    if "wandb" in options.report_to:
+        with extra("wandb"):
+            import wandb  # type: ignore[import-not-found,unused-ignore]  # noqa: F401
+
+
+def _device(options: TrainOptions) -> str:
+    import torch
+
+    if options.device:
+        return options.device
+    return "cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu"
+
+
+def _autocast(options: TrainOptions, device: str) -> Any:
+    """bfloat16 arithmetic where the device has it in hardware; on other CPUs it is three times slower than float32."""
+    import torch
+
+    if options.dtype == "float32":
+        return None
+    native = torch.cuda.is_bf16_supported() if device.startswith("cuda") else device == "cpu" and _cpu_has_bf16()
+    if options.dtype == "bfloat16" and not native:
+        LOG.warning("%s has no bfloat16 units: float32 would be faster", device)
+    return torch.bfloat16 if native or options.dtype == "bfloat16" else None
+
+
+def _cpu_has_bf16() -> bool:
+    import torch
+
+    checks = (getattr(torch.cpu, name, None) for name in ("_is_avx512_bf16_supported", "_is_amx_tile_supported"))
+    return any(check is not None and check() for check in checks)
+
+
+def _steps(samples: int, options: TrainOptions) -> int:
+    batches = math.ceil(samples / options.batch_size)
+    per_epoch = math.ceil(batches / options.gradient_accumulation)
+    return options.max_steps or max(1, math.ceil(options.epochs * per_epoch))
+
+
+def _arguments(options: TrainOptions, place: Path, total: int, *, begun: bool) -> Any:
+    from transformers import TrainingArguments
+
+    schedule = "constant_with_warmup" if options.schedule == "constant" else options.schedule
+    device = _device(options)
+    made = TrainingArguments(
+        output_dir=str(place), max_steps=total, per_device_train_batch_size=options.batch_size,
+        gradient_accumulation_steps=options.gradient_accumulation, learning_rate=options.learning_rate,
+        lr_scheduler_type=schedule, warmup_steps=math.ceil(options.warmup_ratio * total), weight_decay=options.weight_decay,
+        max_grad_norm=options.max_grad_norm, optim="adamw_torch_fused", logging_steps=1, logging_nan_inf_filter=False,
+        eval_strategy="steps", eval_steps=options.eval_steps, eval_on_start=not begun, save_strategy="steps",
+        save_steps=options.save_steps or options.eval_steps, seed=options.seed, data_seed=options.seed, disable_tqdm=True,
+        report_to=[name for name in options.report_to if name != "tensorboard"], remove_unused_columns=False,
+        gradient_checkpointing=options.gradient_checkpointing, gradient_checkpointing_kwargs={"use_reentrant": False},
+        use_cpu=device == "cpu", dataloader_pin_memory=device.startswith("cuda"),
+    )  # fmt: skip
+    made._n_gpu = min(made.n_gpu, 1)  # several GPUs are for `torchrun`, not for threads that copy the model
+    return made
+
+
+def _check_encoding(data: _rows.Prepared, rows: list[_rows.Row], model: Any, family: Family) -> None:
+    """Before hours are spent: the shortest sample's real length is the measured one, and our loss sees the model's logits."""
+    index = min(range(len(rows)), key=lambda i: rows[i].length)
+    batch = data.collate([data[index]])
+    made = batch["input_ids"].shape[1]
+    if made != rows[index].length:
+        LOG.warning("sample %s takes %d tokens, %d were expected: lengths are estimates for this model", rows[index].sample.id, made,
+                    rows[index].length)  # fmt: skip
+    placed = {k: v.to(model.device, model.dtype) if v.is_floating_point() else v.to(model.device) for k, v in batch.items()}
+    if not _loop.same_as_whole(model, placed):
+        raise ModelError(f"the output head of this model ({family.name}) is more than a matrix: training it is not supported",
+                         hint="report the model's class")  # fmt: skip
+
+
+def _keep_best(setting: Setting, place: Path) -> None:
+    """The model of this moment as `artifacts/best`: whole or not there."""
+    made = place.with_name("best.unfinished")
+    shutil.rmtree(made, ignore_errors=True)
+    if setting.options.method == "full":
+        setting.family.save(setting.loaded.model, setting.ref, made)
+    else:
+        _loop.save_weights(setting.loaded.model, made)
+    o = setting.options
+    notes = {"base": str(setting.ref), "dialect": o.dialect, "prompt": o.prompt, "min_pixels": o.min_pixels, "max_pixels": o.max_pixels,
+             "method": o.method, "quantization": o.quantization, "seed": o.seed}  # fmt: skip
+    (made / NOTES).write_text(json.dumps(notes, indent=2, ensure_ascii=False) + "\n", "utf-8")
+    _loop.publish(made, place)
+
+
+def _out_of_patience(history: _watch.History, options: TrainOptions) -> bool:
+    return options.patience is not None and history.stale >= options.patience
+
+
+def _finished(run: RunDir) -> Trained | None:
+    file = run.path / FINISHED
+    if not file.exists():
+        return None
+    kept = json.loads(file.read_text("utf-8"))
+    return Trained(run.artifacts / "best", kept["best"], kept["steps"])
+
+
+def _finish(run: RunDir, history: _watch.History, steps: int) -> Trained:
+    best = history.best
+    if best is None:
+        raise ModelError("training ended before its first evaluation", hint="lower eval_steps or raise max_steps")
+    before = next((r for r in history.lines if r["kind"] == "eval" and r["step"] == 0), None)
+    if before is not None and best["cer"] >= before["cer"]:
+        LOG.warning("training made reading no better: CER %.3f before, %.3f at best", before["cer"], best["cer"])
+    figures = {"cer": best["cer"], "plus_minus": best["plus_minus"], "step": best["step"]}
+    write_atomic(run.path / FINISHED, json.dumps({"best": figures, "steps": steps}) + "\n")
+    shutil.rmtree(run.artifacts / "checkpoints", ignore_errors=True)
+    return Trained(run.artifacts / "best", figures, steps)
+
+
+def _bars_and_log() -> Any:
+    from tqdm.contrib.logging import logging_redirect_tqdm
+
+    return logging_redirect_tqdm(loggers=[LOG])
