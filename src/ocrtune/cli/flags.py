@@ -14,7 +14,8 @@ from ocrtune.config import Section, closest, merge
 from ocrtune.errors import ConfigError
 
 NO_VALUE = "\0no value\0"
-DULL = re.compile(r" \((default: null|required|default: \[\]|default: \{\})\)")
+SEVERAL = re.compile(r"\(default: [(\[](.*)[)\]]\)$")
+DULL = re.compile(r" \((default: null|required|default: \[\]|default: \(\)|default: \{\})\)")
 
 
 class Flag(NamedTuple):
@@ -48,6 +49,8 @@ class Flags:
         self.face_flags: list[Flag] = []
         self._option_source = self._source(options, self.option_flags, dual=True)
         self._face_source = self._source(face, self.face_flags, dual=False)
+        sections = list(dict.fromkeys(["", *(flag.section for flag in self.option_flags)]))
+        self.option_flags.sort(key=lambda flag: (sections.index(flag.section), not flag.required))
         self._face_names = {field.alias or name for name, field in face.model_fields.items()}
 
     def parse(self, argv: Sequence[str]) -> Typed:
@@ -137,10 +140,11 @@ def _flag(options: type[BaseModel], name: str, names: Iterable[str], details: Ma
     dual = details.get("action") is argparse.BooleanOptionalAction
     section, _, _ = name.rpartition(".")
     text = DULL.sub("", str(details.get("help") or "").replace("%%", "%"))
+    text = SEVERAL.sub(lambda found: f"(default: {found[1].replace(chr(39), '').replace(', ', ',').rstrip(',')})", text)
     text = text.replace(" (default: False)", "") if details.get("action") == "store_true" else text
     field = options.model_fields.get(name)
     spelled = tuple(names) + tuple(f"--no-{n.removeprefix('--')}" for n in names if dual)
-    kind = str(details.get("metavar") or "") if not dual else ""
+    kind = _kind(str(details.get("metavar") or "")) if not dual else ""
     return Flag(spelled, kind, text, section, bool(field and field.is_required()))
 
 
@@ -148,6 +152,13 @@ def _word_after(flag: str, argv: Sequence[str]) -> str:
     """What was typed right after `flag`, or "" where it carries its value itself or ends the line."""
     at = list(argv).index(flag) + 1 if "=" not in flag else len(argv)
     return argv[at] if at < len(argv) else ""
+
+
+def _kind(metavar: str) -> str:
+    """How a type is written for people: several values end in `,…`."""
+    for name, meant in (("str", "text"), ("Path", "path"), ("JsonValue", "json")):
+        metavar = re.sub(rf"\b{name}\b", meant, metavar)
+    return re.sub(r"^(?:list|tuple|set)\[(.+?)(?:,\.\.\.)?\]$", r"\1,…", metavar)
 
 
 def _lacks_value(value: Any) -> bool:

@@ -176,7 +176,7 @@ def test_help_shows_types_defaults_choices_descriptions_and_examples(shout: Modu
     assert "--times int" in page and "how often (default: 1)" in page
     assert "--loud, --no-loud" in page
     assert "Options: voice" in page and "--voice.mood {calm,angry}" in page
-    assert "what to shout (required)" in page
+    assert "what to shout (required)" in page and "--words text,…" in page
     assert "  ocrtune shout hello world --times 2\n  ocrtune shout hello --voice.mood calm" in page
     assert main(["shout", "-h"]) == 0
 
