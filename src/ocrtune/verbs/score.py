@@ -94,7 +94,7 @@ def score_predictions(samples: Sequence[Sample], predictions: Sequence[Predictio
         )
     if not samples:
         raise InputError("there is nothing to score: the split is empty", hint="choose another --split")
-    rows = [(s, by_id[s.id], _decode(by_id[s.id], dialect)) for s in samples]
+    rows = [(s, by_id[s.id], decode(by_id[s.id], dialect)) for s in samples]
     metrics: list[Metric] = [METRICS.get(name)() for name in scoring.metrics]
     bar = tqdm(rows, desc="scoring", unit="sample", leave=False, disable=len(rows) < 200)
     scores = [metric.score(*row, scoring.normalisation) for row in bar for metric in metrics]
@@ -179,7 +179,8 @@ def _options(run: RunDir) -> dict[str, Any]:
     return read_yaml(file) if file.exists() else {}
 
 
-def _decode(prediction: Prediction, dialect: Dialect) -> Decoded:
+def decode(prediction: Prediction, dialect: Dialect) -> Decoded:
+    """The reply through its dialect; nothing at all for a failed request."""
     if prediction.text is None:
         return Decoded()
     return dialect.decode(prediction.text, sees=prediction.sees[0] if prediction.sees else None)

@@ -1,0 +1,221 @@
+"""From comparisons to the HTML report."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from importlib import resources
+from typing import Any, NamedTuple
+
+from markupsafe import Markup
+
+from ocrtune.core import Estimate
+from ocrtune.core.outcome import Direction
+from ocrtune.report import charts
+from ocrtune.report.charts import Bar, Point, number
+from ocrtune.report.marks import difference, plain
+from ocrtune.report.pictures import thumbnail
+from ocrtune.stats import Comparison
+
+PAGES_SHOWN = 12  # of the pages that got better, and as many of those that got worse
+NAMES = {"cer": "CER", "wer": "WER", "char_f1": "character F1", "exact": "exact match", "cer_macro": "CER, mean of samples",
+         "wer_macro": "WER, mean of samples"}  # fmt: skip
+ERROR_BANDS = ((0.0, "none"), (0.02, "≤ 2 %"), (0.05, "≤ 5 %"), (0.1, "≤ 10 %"), (0.5, "≤ 50 %"), (float("inf"), "> 50 %"))
+COUNTED = {"failed": "failed requests", "truncated": "cut off at the token limit", "looped": "fell into a loop",
+           "empty": "said nothing", "unscored": "could not be scored"}  # fmt: skip
+
+
+class Reading(NamedTuple):
+    """What one model made of a sample. `note` says what went wrong with the request, if anything."""
+
+    text: str
+    value: float
+    note: str | None = None
+
+
+class PageView(NamedTuple):
+    id: str
+    group: str
+    image: str | None
+    reference: str
+    base: Reading
+    tuned: Reading
+
+    @property
+    def delta(self) -> float:
+        return self.tuned.value - self.base.value
+
+
+class Side(NamedTuple):
+    """One of the two models: its name, the figures of all metrics."""
+
+    name: str
+    estimates: Sequence[Estimate]
+
+
+class ProtocolDifference(NamedTuple):
+    key: str
+    base: str
+    tuned: str
+
+
+class ComparisonView(NamedTuple):
+    """One section of the report. `pages` are all samples that both models were scored on."""
+
+    title: str
+    comparison: Comparison
+    base: Side
+    tuned: Side
+    pages: Sequence[PageView]
+    protocol_differences: Sequence[ProtocolDifference] = ()
+
+
+class CurvePoint(NamedTuple):
+    """A moment of training: loss, or the CER of generated validation readings, or both."""
+
+    step: int
+    loss: float | None = None
+    val_cer: float | None = None
+
+
+def render(title: str, comparisons: Sequence[ComparisonView], curve: Sequence[CurvePoint] = (), *,
+           facts: Mapping[str, str] | None = None) -> str:  # fmt: skip
+    """The whole page. `curve` is drawn after the first comparison; `facts` (model, data, machine …) close the page."""
+    from jinja2 import Environment, StrictUndefined
+
+    environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
+    environment.filters["number"] = number
+    environment.filters["signed"] = lambda value: number(value, signed=True)
+    here = resources.files("ocrtune.report")
+    template = environment.from_string((here / "page.html.j2").read_text("utf-8"))
+    style = Markup((here / "style.css").read_text("utf-8"))
+    sections = [_section(view, index) for index, view in enumerate(comparisons)]
+    return template.render(title=title, style=style, sections=sections, curves=_curves(curve), facts=facts or {})
+
+
+def metric_name(metric: str) -> str:
+    return NAMES.get(metric, metric)
+
+
+def _section(view: ComparisonView, index: int) -> dict[str, Any]:
+    found = view.comparison
+    sign = 1 if found.direction == "lower" else -1
+    ranked = sorted(view.pages, key=lambda page: page.delta * sign)
+    better = [p for p in ranked if p.delta * sign < 0]
+    worse = [p for p in reversed(ranked) if p.delta * sign > 0]
+    return {
+        "id": f"comparison-{index + 1}",
+        "title": view.title,
+        "found": found,
+        "metric": metric_name(found.metric),
+        "better_when": found.direction,
+        "tone": {"better": "better", "worse": "worse"}.get(found.verdict, "unsure"),
+        "relative": f"{(found.tuned / found.base - 1) * 100:+.0f} %".replace("-", "−") if found.base else None,
+        "base_name": view.base.name,
+        "tuned_name": view.tuned.name,
+        "chart": _headline_chart(view),
+        "metrics": _metric_rows(view),
+        "counts": _count_rows(view),
+        "slices": _slice_rows(found),
+        "scatter": _scatter(view),
+        "bands": _bands(view),
+        "differences": view.protocol_differences,
+        "pages": [
+            {"title": "Pages that got worse", "tone": "worse", "cards": _cards(worse), "total": len(worse)},
+            {"title": "Pages that got better", "tone": "better", "cards": _cards(better), "total": len(better)},
+        ],
+    }
+
+
+def _headline_chart(view: ComparisonView) -> Markup:
+    sides = (("base", view.base, view.comparison.base), ("tuned", view.tuned, view.comparison.tuned))
+    bars = []
+    for tone, side, value in sides:
+        own = next((e for e in side.estimates if e.metric == view.comparison.metric), None)
+        bars.append(Bar(tone, value, own.low if own else None, own.high if own else None, tone))
+    return charts.intervals(bars, title=f"{metric_name(view.comparison.metric)} of both models with 95 % intervals")
+
+
+def _metric_rows(view: ComparisonView) -> list[dict[str, Any]]:
+    tuned = {e.metric: e for e in view.tuned.estimates}
+    return [
+        {"name": metric_name(base.metric), "direction": base.direction, "base": base, "tuned": tuned[base.metric],
+         "tone": _tone(base, tuned[base.metric])}
+        for base in view.base.estimates
+        if base.metric in tuned
+    ]  # fmt: skip
+
+
+def _tone(base: Estimate, tuned: Estimate) -> str:
+    if base.mean is None or tuned.mean is None or base.mean == tuned.mean:
+        return "same"
+    return "better" if (tuned.mean < base.mean) == (base.direction == "lower") else "worse"
+
+
+def _count_rows(view: ComparisonView) -> list[dict[str, Any]]:
+    base, tuned = view.base.estimates[0], view.tuned.estimates[0]
+    return [{"name": text, "base": getattr(base, key), "tuned": getattr(tuned, key)} for key, text in COUNTED.items()]
+
+
+def _slice_rows(found: Comparison) -> list[dict[str, Any]]:
+    ends = [abs(end) for s in found.slices for end in (s.low, s.high, s.difference) if end is not None]
+    limit = max([*ends, 1e-6]) * 1.05
+    tones = {"better": "better", "worse": "worse", "cannot tell": "same"}
+    return [
+        {
+            "slice": s,
+            "tone": tones[s.verdict],
+            "plot": charts.forest(s.low, s.difference, s.high, limit=limit, tone=tones[s.verdict]),
+        }
+        for s in found.slices
+    ]
+
+
+def _scatter(view: ComparisonView) -> Markup:
+    name = metric_name(view.comparison.metric)
+    return charts.scatter(
+        [Point(p.base.value, p.tuned.value) for p in view.pages],
+        title=f"{name} of each sample, base against tuned",
+        lower_is_better=view.comparison.direction == "lower",
+        axis=(f"{name}, base", f"{name}, tuned"),
+    )
+
+
+def _bands(view: ComparisonView) -> Markup:
+    rows = [
+        ("base", _banded([p.base.value for p in view.pages], view.comparison.direction)),
+        ("tuned", _banded([p.tuned.value for p in view.pages], view.comparison.direction)),
+    ]
+    return charts.bands(rows, [label for _, label in ERROR_BANDS], title="samples by their share of errors, base and tuned")
+
+
+def _banded(values: Sequence[float], direction: Direction) -> list[int]:
+    """How many samples are in each error band; a score that is better when higher errs by what it lacks to 1."""
+    counts = [0] * len(ERROR_BANDS)
+    for value in values:
+        errors = value if direction == "lower" else 1 - value
+        counts[next(i for i, (limit, _) in enumerate(ERROR_BANDS) if errors <= limit)] += 1
+    return counts
+
+
+def _cards(pages: Sequence[PageView]) -> list[dict[str, Any]]:
+    return [
+        {
+            "page": page,
+            "picture": thumbnail(page.image),
+            "reference": plain(page.reference),
+            "base": difference(page.reference, page.base.text),
+            "tuned": difference(page.reference, page.tuned.text),
+        }
+        for page in pages[:PAGES_SHOWN]
+    ]
+
+
+def _curves(points: Sequence[CurvePoint]) -> list[Markup]:
+    cer = [Point(p.step, p.val_cer) for p in points if p.val_cer is not None]
+    loss = [Point(p.step, p.loss) for p in points if p.loss is not None]
+    drawn = []
+    if cer:
+        drawn.append(charts.curve(cer, title="CER on the validation split while training", tone="tuned"))
+    if loss:
+        drawn.append(charts.curve(loss, title="training loss", tone="base"))
+    return drawn
