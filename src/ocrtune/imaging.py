@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import io
 import math
+import unicodedata
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
@@ -20,6 +22,7 @@ MAX_IMAGE_PIXELS = 200_000_000  # an A2 sheet at 600 dpi is 139 million
 MAX_PAGE_PIXELS = 40_000_000  # an A4 page at 600 dpi is 35 million; larger sheets are rendered at fewer dpi
 IMAGE_SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".jpe", ".webp", ".bmp", ".tif", ".tiff", ".gif", ".ppm", ".pgm", ".pbm"})
 POINTS_PER_INCH = 72.0
+CJK_FONTS = ("NotoSansCJK-Regular.ttc", "wqy-microhei.ttc", "uming.ttc", "PingFang.ttc", "msyh.ttc")
 
 
 def open_image(path: Path | str) -> Image:
@@ -100,6 +103,17 @@ def sha256(content: bytes) -> str:
     return hashlib.sha256(content).hexdigest()
 
 
+def image_suffix(content: bytes) -> str:
+    """The usual file suffix of encoded image bytes that `open_image` accepts, e.g. ".jpg"."""
+    from PIL import Image as Pillow
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        with Pillow.open(io.BytesIO(content)) as image:
+            kind = (image.format or "png").lower()
+    return {"jpeg": ".jpg", "mpo": ".jpg", "tiff": ".tif"}.get(kind, f".{kind}")
+
+
 def perceptual_hash(image: Image) -> int:
     """dHash, 64 bits: is each cell of an 8×8 grid darker than its right neighbour? Similar pictures differ in few bits."""
     import numpy as np
@@ -112,11 +126,9 @@ def perceptual_hash(image: Image) -> int:
 
 def contact_sheet(images: list[tuple[Image, str]], *, columns: int = 3) -> Image:
     """Pictures in a grid, each fitted into its cell above its caption (two lines at most)."""
-    import matplotlib
     from PIL import Image as Pillow
-    from PIL import ImageDraw, ImageFont
+    from PIL import ImageDraw
 
-    font = ImageFont.truetype(str(Path(matplotlib.get_data_path()) / "fonts" / "ttf" / "DejaVuSans.ttf"), 11)
     cell, caption, gap = Size(420, 180), 34, 10
     rows = max(1, math.ceil(len(images) / columns))
     across, down = cell.width + gap, cell.height + caption + gap
@@ -128,8 +140,24 @@ def contact_sheet(images: list[tuple[Image, str]], *, columns: int = 3) -> Image
         small.thumbnail(cell)
         sheet.paste(small, (left + (cell.width - small.width) // 2, top + (cell.height - small.height) // 2))
         lines = [text[:64], text[64:128]]
-        draw.multiline_text((left, top + cell.height + 2), "\n".join(filter(None, lines)), fill=(20, 20, 20), font=font)
+        draw.multiline_text(
+            (left, top + cell.height + 2), "\n".join(filter(None, lines)), fill=(20, 20, 20), font=_caption_font(text)
+        )
     return sheet
+
+
+def _caption_font(text: str) -> Any:
+    """matplotlib's DejaVu, or a CJK font of the system where the text has ideographs and one is there."""
+    import matplotlib
+    from PIL import ImageFont
+
+    names = [str(Path(matplotlib.get_data_path()) / "fonts" / "ttf" / "DejaVuSans.ttf")]
+    if any(unicodedata.east_asian_width(letter) in "WF" for letter in text):
+        names = [*CJK_FONTS, *names]
+    for name in names[:-1]:
+        with contextlib.suppress(OSError):
+            return ImageFont.truetype(name, 11)
+    return ImageFont.truetype(names[-1], 11)
 
 
 # --- PDF ----------------------------------------------------------------------------------------------------------------

@@ -50,7 +50,7 @@ class Glyph(NamedTuple):
 
 
 class Line(NamedTuple):
-    """Text on one baseline without a gap of a column in it. `height` is that of its largest glyph's cell."""
+    """Text on one baseline without a gap of a column in it. `height` is the usual one of its glyphs' cells."""
 
     text: str
     box: Rect
@@ -256,10 +256,24 @@ def _right_to_left(glyph: Glyph) -> bool:
 
 
 def _line(glyphs: Sequence[Glyph]) -> Line:
+    glyphs = _with_lost_spaces(glyphs)
     inked = [g for g in glyphs if g.inked]
     text = " ".join(unicodedata.normalize("NFC", "".join(g.text for g in glyphs)).split())
     upright = all(g.upright is not False for g in inked)
-    return Line(text, _bounds([g.box for g in inked]), max(g.height for g in inked), tuple(glyphs), upright)
+    return Line(text, _bounds([g.box for g in inked]), median(g.height for g in inked), tuple(glyphs), upright)
+
+
+def _with_lost_spaces(glyphs: Sequence[Glyph]) -> list[Glyph]:
+    """A gap as wide as the line's other spaces is one, though pdfium wrote none (it happens after capitals)."""
+    joints = [i for i in range(1, len(glyphs)) if glyphs[i].inked and glyphs[i - 1].inked]
+    gaps = {i: glyphs[i].cell[0] - glyphs[i - 1].cell[2] for i in joints}
+    spaces = [glyphs[i + 1].cell[0] - glyphs[i - 1].cell[2] for i in range(1, len(glyphs) - 1) if not glyphs[i].inked]
+    height = median(g.height for g in glyphs if g.inked)
+    if len(spaces) < 2 or len(gaps) < 2 or median(gaps.values()) > 0.05 * height:
+        return list(glyphs)
+    least = max(0.8 * median(spaces), 0.1 * height)
+    lost = {i for i, gap in gaps.items() if gap >= least and glyphs[i].text.isalnum() and glyphs[i - 1].text.isalnum()}
+    return [g for i, glyph in enumerate(glyphs) for g in ((Glyph(" "), glyph) if i in lost else (glyph,))]
 
 
 def _bounds(boxes: Sequence[Rect]) -> Rect:

@@ -212,6 +212,9 @@ def _piece_of(block: Block) -> _Piece:
 def _line_fault(line: Line) -> str | None:
     if line.vertical or not line.upright:
         return "of vertical or slanted text"
+    words = line.text.split()
+    if len(words) >= 4 and sum(len(w) == 1 and w.isalpha() for w in words) > 0.6 * len(words):
+        return "of spaced letters, whose words cannot be told apart"
     if any(g.garbage or "\ufffd" in g.text for g in line.glyphs):
         return "with glyphs that have no Unicode"
     return None

@@ -1,0 +1,1 @@
+"""Sources: files of any kind → drafts of samples. Each is a leaf; `plugins.SOURCES` names them."""
