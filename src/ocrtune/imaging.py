@@ -6,6 +6,8 @@ import contextlib
 import hashlib
 import io
 import math
+import struct
+import textwrap
 import unicodedata
 import warnings
 from collections.abc import Iterator
@@ -26,7 +28,8 @@ CJK_FONTS = ("NotoSansCJK-Regular.ttc", "wqy-microhei.ttc", "uming.ttc", "PingFa
 
 
 def open_image(path: Path | str) -> Image:
-    """The picture as upright RGB: EXIF orientation applied, transparency laid on white, first frame of several.
+    """The picture as upright RGB: EXIF orientation applied, transparency laid on white (on black
+    where white letters would vanish), first frame of several.
 
     Raises InputError saying why when the file is missing, empty, no image, cut short, of zero size or absurdly large.
     """
@@ -50,11 +53,26 @@ def _decode(source: Path, name: str) -> Image:
                 upright = ImageOps.exif_transpose(image)
                 return _to_rgb(upright)
         except UnidentifiedImageError as cause:
+            _check_size(*_declared_size(source), name)  # Pillow does not know pictures of no pixels
             raise InputError(f"{name}: not an image that Pillow knows", hint="convert it to PNG or JPEG") from cause
         except Pillow.DecompressionBombError as cause:
             raise InputError(f"{name}: {cause}", hint="scale the image down first") from cause
         except (OSError, SyntaxError, ValueError, EOFError) as cause:
             raise InputError(f"{name}: a broken or cut-off image ({cause})", hint="copy or export the image again") from cause
+
+
+def _declared_size(file: Path) -> Size:
+    """What the header of a PNG, GIF or BMP says; 1×1 where it is none of these."""
+    with file.open("rb") as opened:
+        head = opened.read(26).ljust(26, b"\xff")
+    if head.startswith(b"\x89PNG"):
+        return Size(*struct.unpack(">II", head[16:24]))
+    if head.startswith(b"GIF8"):
+        return Size(*struct.unpack("<HH", head[6:10]))
+    if head.startswith(b"BM"):
+        width, height = struct.unpack("<ii", head[18:26])
+        return Size(width, abs(height))
+    return Size(1, 1)
 
 
 def _check_size(width: int, height: int, name: str) -> None:
@@ -76,8 +94,13 @@ def _to_rgb(image: Image) -> Image:
         return _stretch(image)
     if "A" in image.mode or image.mode == "PA" or "transparency" in image.info:
         layered = image.convert("RGBA")
+        alpha = layered.getchannel("A")
         paper = Pillow.new("RGB", layered.size, (255, 255, 255))
-        paper.paste(layered, mask=layered.getchannel("A"))
+        paper.paste(layered, mask=alpha)
+        low, high = alpha.getextrema()
+        if low != high and paper.convert("L").getextrema()[0] > 250:  # white letters on nothing
+            paper = Pillow.new("RGB", layered.size, (0, 0, 0))
+            paper.paste(layered, mask=alpha)
         return paper
     return image.convert("RGB")
 
@@ -125,24 +148,30 @@ def perceptual_hash(image: Image) -> int:
 
 
 def contact_sheet(images: list[tuple[Image, str]], *, columns: int = 3) -> Image:
-    """Pictures in a grid, each fitted into its cell above its caption (two lines at most)."""
+    """Pictures in a grid, each fitted into its cell, its caption below it (two lines at most)."""
     from PIL import Image as Pillow
     from PIL import ImageDraw
 
     cell, caption, gap = Size(420, 180), 34, 10
-    rows = max(1, math.ceil(len(images) / columns))
-    across, down = cell.width + gap, cell.height + caption + gap
-    sheet = Pillow.new("RGB", (columns * across + gap, rows * down + gap), (238, 238, 238))
-    draw = ImageDraw.Draw(sheet)
-    for index, (image, text) in enumerate(images):
-        left, top = gap + index % columns * across, gap + index // columns * down
+    cells = []
+    for image, text in images:
         small = image.copy()
         small.thumbnail(cell)
-        sheet.paste(small, (left + (cell.width - small.width) // 2, top + (cell.height - small.height) // 2))
-        lines = [text[:64], text[64:128]]
-        draw.multiline_text(
-            (left, top + cell.height + 2), "\n".join(filter(None, lines)), fill=(20, 20, 20), font=_caption_font(text)
-        )
+        cells.append((small, text))
+    rows = [cells[start : start + columns] for start in range(0, len(cells), columns)]
+    heights = [max(small.height for small, _ in row) + caption + gap for row in rows]
+    sheet = Pillow.new("RGB", (columns * (cell.width + gap) + gap, sum(heights) + gap), (238, 238, 238))
+    draw = ImageDraw.Draw(sheet)
+    top = gap
+    for row, height in zip(rows, heights, strict=True):
+        for index, (small, text) in enumerate(row):
+            left = gap + index * (cell.width + gap)
+            sheet.paste(small, (left, top))
+            lines = textwrap.wrap(text, 62, max_lines=2)
+            draw.multiline_text(
+                (left, top + height - caption - gap + 2), "\n".join(lines), fill=(20, 20, 20), font=_caption_font(text)
+            )
+        top += height
     return sheet
 
 
