@@ -7,6 +7,7 @@ import importlib
 import inspect
 import json
 import logging
+import sys
 import typing
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
@@ -141,10 +142,15 @@ def _stored_result(verb: Verb, run: RunDir) -> Any:
         return json.loads(text)
 
 
+class _LogFile(logging.FileHandler):
+    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802  the name is logging's
+        """A log that cannot be written (a full disk) must not hide what was to be logged."""
+
+
 @contextlib.contextmanager
 def _log_file(path: Path) -> Iterator[None]:
-    """Also append what is logged meanwhile to `path`, with times."""
-    handler = logging.FileHandler(path, encoding="utf-8", delay=True)
+    """Append what is logged meanwhile to `path`, with times, and the traceback if it ends badly."""
+    handler = _LogFile(path, encoding="utf-8", delay=True)
     handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
     handler.setLevel(logging.INFO)
     before = LOG.level
@@ -153,6 +159,9 @@ def _log_file(path: Path) -> Iterator[None]:
     LOG.addHandler(handler)
     try:
         yield
+    except BaseException as error:
+        handler.handle(LOG.makeRecord(LOG.name, logging.ERROR, "", 0, repr(error), (), sys.exc_info()))
+        raise
     finally:
         LOG.removeHandler(handler)
         LOG.setLevel(before)

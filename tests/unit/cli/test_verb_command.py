@@ -162,6 +162,7 @@ def test_every_end_has_its_exit_code_and_status(
     assert only_run().status == status
     err = capsys.readouterr().err
     assert told in err and "Traceback" not in err
+    assert ("Traceback" in (only_run().path / "log.txt").read_text()) == (status != "partial")
 
 
 def test_a_traceback_is_shown_only_when_asked_for(shout: ModuleType, capsys: Caught) -> None:
