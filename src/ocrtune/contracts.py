@@ -63,6 +63,49 @@ class Source(Protocol):
     def read(self, path: Path, options: SourceOptions) -> Iterator[Draft | Rejected]: ...
 
 
+# --- generators: documents out of nothing, with the truth about them -----------------------------------------------------
+
+
+class Order(NamedTuple):
+    """One document to make. `pages` is about how long; `scan` is 0 for a clean PDF, up to 1 for a poor scan of it."""
+
+    language: str
+    template: str
+    number: int
+    seed: int = 0
+    pages: int = 1
+    scan: float = 0.0
+
+
+class Made(NamedTuple):
+    """A PDF and its truth: regions in reading order with text, kind and box; `tags` name slices."""
+
+    pdf: bytes
+    truth: Document
+    tags: Mapping[str, str]
+
+
+class Generator(Protocol):
+    """Makes documents with one renderer. The same order gives the same truth text everywhere."""
+
+    name: str
+    languages: tuple[str, ...]
+    templates: tuple[str, ...]
+
+    def __init__(self, fonts: Sequence[str] | None = None) -> None:
+        """`fonts` are the families to choose from; all known ones that are found when None."""
+
+    def missing(self) -> str | None:
+        """What has to be installed before it can run here, or None."""
+
+    def open(self, languages: Sequence[str]) -> None:
+        """Start. Raises EngineError when the renderer, ResourceError when a font for one of the languages is missing."""
+
+    def close(self) -> None: ...
+
+    def make(self, order: Order) -> Made: ...
+
+
 # --- dialects: the contract between training and inference -------------------------------------------------------------
 
 

@@ -8,7 +8,7 @@ from importlib.metadata import entry_points
 from typing import Generic, TypeVar, cast
 
 from ocrtune.config import closest
-from ocrtune.contracts import Dialect, Engine, Exporter, Family, Metric, Source, Trainer
+from ocrtune.contracts import Dialect, Engine, Exporter, Family, Generator, Metric, Source, Trainer
 from ocrtune.errors import ConfigError
 
 P = TypeVar("P")
@@ -47,6 +47,13 @@ SOURCES: Shelf[Source] = Shelf(
         "hf": "ocrtune.sources.hf:HuggingFace",
         "folder": "ocrtune.sources.folder:Folder",
         "dataset": "ocrtune.sources.dataset:Dataset",
+    },
+)
+GENERATORS: Shelf[Generator] = Shelf(
+    "generators",
+    {
+        "chromium": "ocrtune.sources.synth.generators:ChromiumGenerator",
+        "fpdf2": "ocrtune.sources.synth.generators:Fpdf2Generator",
     },
 )
 DIALECTS: Shelf[Dialect] = Shelf("dialects", {"plain": "ocrtune.dialects.plain:Plain"})

@@ -1,0 +1,1 @@
+"""Synthetic documents: words, templates, page renderers, scan-like damage, and the truth about all of it."""
