@@ -116,8 +116,10 @@ def _section(view: ComparisonView, index: int) -> dict[str, Any]:
         "metrics": _metric_rows(view),
         "counts": _count_rows(view),
         "slices": _slice_rows(found),
+        "single": sum(s.groups < 2 for s in found.slices),
         "scatter": _scatter(view),
         "bands": _bands(view),
+        "cumulative": _cumulative(view),
         "differences": view.protocol_differences,
         "pages": [
             {"title": "Pages that got worse", "tone": "worse", "cards": _cards(worse), "total": len(worse)},
@@ -157,7 +159,9 @@ def _count_rows(view: ComparisonView) -> list[dict[str, Any]]:
 
 
 def _slice_rows(found: Comparison) -> list[dict[str, Any]]:
-    ends = [abs(end) for s in found.slices for end in (s.low, s.high, s.difference) if end is not None]
+    """Kinds with a single document say nothing beyond the pages themselves and are only counted."""
+    slices = [s for s in found.slices if s.groups > 1]
+    ends = [abs(end) for s in slices for end in (s.low, s.high, s.difference) if end is not None]
     limit = max([*ends, 1e-6]) * 1.05
     tones = {"better": "better", "worse": "worse", "cannot tell": "same"}
     return [
@@ -166,7 +170,7 @@ def _slice_rows(found: Comparison) -> list[dict[str, Any]]:
             "tone": tones[s.verdict],
             "plot": charts.forest(s.low, s.difference, s.high, limit=limit, tone=tones[s.verdict]),
         }
-        for s in found.slices
+        for s in slices
     ]
 
 
@@ -186,6 +190,12 @@ def _bands(view: ComparisonView) -> Markup:
         ("tuned", _banded([p.tuned.value for p in view.pages], view.comparison.direction)),
     ]
     return charts.bands(rows, [label for _, label in ERROR_BANDS], title="samples by their share of errors, base and tuned")
+
+
+def _cumulative(view: ComparisonView) -> Markup:
+    name = metric_name(view.comparison.metric)
+    rows = [("base", [p.base.value for p in view.pages]), ("tuned", [p.tuned.value for p in view.pages])]
+    return charts.cumulative(rows, title=f"share of samples by {name}, base and tuned", axis=(f"{name} at most", "% of samples"))
 
 
 def _banded(values: Sequence[float], direction: Direction) -> list[int]:

@@ -10,6 +10,7 @@ from typing import NamedTuple
 from markupsafe import Markup, escape
 
 WIDTH = 640
+NARROW = 460
 
 
 class Bar(NamedTuple):
@@ -84,19 +85,38 @@ def bands(rows: Sequence[tuple[str, Sequence[int]]], labels: Sequence[str], *, t
         y, at, total = 8 + i * 46, 70.0, max(sum(counts), 1)
         parts.append(_text(60, y + 21, name, anchor="end", kind="strong"))
         for band, count in enumerate(counts):
-            wide = (WIDTH - 80) * count / total
+            wide = (NARROW - 80) * count / total
             hint = escape(f"{name}: {count} of {total} samples at {labels[band]}")
             drawn = f'<rect x="{at:.1f}" y="{y}" width="{max(wide - 1, 0):.1f}" height="32" class="band{band}">'
             parts.append(f"{drawn}<title>{hint}</title></rect>")
-            if wide > 26:
+            if wide > 9 * len(str(count)) + 6:
                 parts.append(_text(at + wide / 2, y + 21, str(count), anchor="middle", kind=f"on-band{band}"))
             at += wide
     y = 8 + len(rows) * 46 + 6
-    step = (WIDTH - 80) / len(labels)
+    step = (NARROW - 4) / len(labels)
     for band, label in enumerate(labels):
-        parts.append(f'<rect x="{70 + band * step:.1f}" y="{y}" width="12" height="12" rx="2" class="band{band}"/>')
-        parts.append(_text(87 + band * step, y + 11, label))
-    return _svg(WIDTH, y + 22, title, parts)
+        parts.append(f'<rect x="{4 + band * step:.1f}" y="{y}" width="12" height="12" rx="2" class="band{band}"/>')
+        parts.append(_text(21 + band * step, y + 11, label))
+    return _svg(NARROW, y + 22, title, parts)
+
+
+def cumulative(rows: Sequence[tuple[str, Sequence[float]]], *, title: str, axis: tuple[str, str]) -> Markup:
+    """For each row (tone, values) the share of values at or below x, as steps; values beyond the axis never arrive."""
+    top = _nice(_quantile([v for _, values in rows for v in values], 0.99) or 1.0)
+    x, y = _Scale(0.0, top, 58, 398), _Scale(0.0, 100.0, 188, 12)
+    parts = _frame(x, y)
+    for index, (tone, values) in enumerate(rows):
+        steps, at = [f"{x(0):.1f},{y(0):.1f}"], 0.0
+        for count, value in enumerate(sorted(v for v in values if v <= top), start=1):
+            steps.append(f"{x(value):.1f},{y(at):.1f}")
+            at = 100.0 * count / len(values)
+            steps.append(f"{x(value):.1f},{y(at):.1f}")
+        steps.append(f"{x(top):.1f},{y(at):.1f}")
+        parts.append(f'<polyline points="{" ".join(steps)}" class="curve {tone}{" dashed" if index == 0 else ""}"/>')
+        parts.append(_line(130 + index * 110, 248, 160 + index * 110, 248, f"curve {tone}{' dashed' if index == 0 else ''}"))
+        parts.append(_text(168 + index * 110, 252, tone, kind="strong"))
+    parts += [_text(228, 226, axis[0], anchor="middle"), _text(-100, 14, axis[1], anchor="middle", turn=True)]
+    return _svg(410, 258, title, parts)
 
 
 def curve(points: Sequence[Point], *, title: str, tone: str) -> Markup:

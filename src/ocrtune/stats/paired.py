@@ -154,10 +154,13 @@ def _contrast_slices(pairs: Sequence[Pair], rule: Rule, plan: Plan) -> Iterator[
         chosen = [pairs[i] for i in where]
         if any(p.base.total != 0 for p in chosen):
             found.append((tag, value, len(where), _contrast(chosen, rule, smaller)))
-    corrected = holm([contrast.p_value for *_, contrast in found])
-    for (tag, value, n, contrast), p_holm in zip(found, corrected, strict=True):
+    # Rows that cannot be significant whatever they show need no correction and must not cost the others power (Tarone 1990).
+    testable = [contrast.p_value for *_, contrast in found if contrast.groups >= MIN_GROUPS]
+    corrected = iter(holm(testable))
+    for tag, value, n, contrast in found:
+        p_holm = next(corrected) if contrast.groups >= MIN_GROUPS else 1.0
         kept = {k: v for k, v in contrast._asdict().items() if k not in ("mde", "verdict")}
-        few = f"only {contrast.groups} documents: cannot be significant" if contrast.groups < MIN_GROUPS else None
+        few = f"{counted(contrast.groups, 'document')}: cannot be significant" if contrast.groups < MIN_GROUPS else None
         verdict = _verdict(rule.direction, contrast.low, contrast.high, p_holm)
         yield SliceComparison(tag=tag, value=value, n=n, **kept, p_holm=p_holm, verdict=verdict, note=few)
 
@@ -182,7 +185,7 @@ def documents_needed(comparison: Comparison) -> int | None:
 def statement(found: Comparison) -> str:
     """The verdict in words that can be acted on."""
     figures = f"{found.metric} {found.base:.4f} → {found.tuned:.4f}"
-    where = f"on {found.n} samples of {found.groups} document{'s' * (found.groups != 1)}"
+    where = f"on {counted(found.n, 'sample')} of {counted(found.groups, 'document')}"
     if found.low is None or found.high is None:
         return f"Cannot tell: {figures} {where}. Nothing can be said from a single document; at least {MIN_GROUPS} are needed."
     change = f"a change of {found.difference:+.4f} (95 % interval {found.low:+.4f} to {found.high:+.4f}, p = {found.p_value:.2g})"
@@ -196,3 +199,7 @@ def statement(found: Comparison) -> str:
     if (needed := documents_needed(found)) and needed > found.groups:
         text += f" About {needed} documents would show one as large as this."
     return text
+
+
+def counted(count: int, noun: str) -> str:
+    return f"{count} {noun}{'s' * (count != 1)}"
