@@ -28,27 +28,34 @@ class _Lines(logging.Handler):
             bars.tqdm.write(line, file=sys.stderr)
 
 
+def before_imports(argv: Sequence[str]) -> None:
+    """What libraries read from the environment when they are imported: call it before a verb is loaded.
+
+    Where nobody watches a terminal, bars become a line every ten seconds.
+    """
+    wanted = {}
+    if "--quiet" in argv:
+        wanted["TQDM_DISABLE"] = "1"
+    elif not sys.stderr.isatty():
+        wanted["TQDM_MININTERVAL"] = "10"
+    if "--verbose" not in argv:
+        wanted |= {"TRANSFORMERS_VERBOSITY": "error", "TRANSFORMERS_NO_ADVISORY_WARNINGS": "1",
+                   "HF_HUB_DISABLE_PROGRESS_BARS": "1", "TOKENIZERS_PARALLELISM": "false"}  # fmt: skip
+    for name, value in wanted.items():
+        os.environ.setdefault(name, value)
+
+
 def set_up(*, quiet: bool, verbose: bool) -> None:
-    """Logging and noise for this process. Call before anything heavy is imported: some libraries read it only then."""
+    """Log lines of this package on stderr; other libraries silent unless `verbose`."""
     log = logging.getLogger("ocrtune")
     log.handlers = [_Lines()]
     log.setLevel(logging.WARNING if quiet else logging.DEBUG if verbose else logging.INFO)
     log.handlers[0].setLevel(log.level)
     log.propagate = False
-    if quiet:
-        os.environ.setdefault("TQDM_DISABLE", "1")
-    elif not sys.stderr.isatty():
-        os.environ.setdefault("TQDM_MININTERVAL", "10")
-        os.environ.setdefault("TQDM_ASCII", "1")
-    if verbose:
-        return
-    os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
-    os.environ.setdefault("TRANSFORMERS_NO_ADVISORY_WARNINGS", "1")
-    os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
-    os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
-    warnings.simplefilter("ignore")
-    for name in NOISY:
-        logging.getLogger(name).setLevel(logging.ERROR)
+    if not verbose:
+        warnings.simplefilter("ignore")
+        for name in NOISY:
+            logging.getLogger(name).setLevel(logging.ERROR)
 
 
 def width() -> int:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ocrtune.api import Outcome, Plan, execute, jsonable, load_verb, plan
-from ocrtune.cli.console import bold, print_json, set_up, table
+from ocrtune.cli.console import before_imports, bold, print_json, set_up, table
 from ocrtune.cli.face import Asked, VerbFace, flat, read_face, read_options
 from ocrtune.cli.flags import Flags
 from ocrtune.cli.help import page
@@ -15,6 +15,7 @@ PARTIAL = 10
 
 def command(argv: list[str]) -> int:
     """Run the verb `argv[0]`; the return value is the exit code (10 when some samples failed)."""
+    before_imports(argv)
     verb = load_verb(argv[0])
     flags = Flags(verb.config, VerbFace)
     typed = flags.parse(argv[1:])

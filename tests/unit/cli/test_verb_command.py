@@ -10,6 +10,7 @@ from types import ModuleType
 
 import pytest
 import yaml
+from PIL import Image
 
 from ocrtune.cli.main import main
 from ocrtune.runs import RunDir
@@ -191,3 +192,20 @@ def test_a_reader_that_goes_away_is_no_error() -> None:
     line = f"{sys.executable} -m ocrtune.cli.main schema doctor | head -c 1"
     done = subprocess.run(["bash", "-c", f"set -o pipefail; {line}"], capture_output=True, text=True, check=False)
     assert done.stderr == ""
+
+
+def labelled_images(folder: Path, count: int) -> None:
+    folder.mkdir()
+    for number in range(count):
+        Image.new("RGB", (40 + number, 20), "white").save(folder / f"{number}.png")
+        (folder / f"{number}.txt").write_text(f"line {number}")
+
+
+def test_quiet_silences_the_progress_bars_of_a_real_verb(tmp_path: Path) -> None:
+    labelled_images(tmp_path / "pairs", 4)
+    line = [sys.executable, "-m", "ocrtune.cli.main", "prepare", "pairs", "--group-by", "sample", "--val", "1", "--test", "1"]
+    loud = subprocess.run([*line, "--into", "a"], cwd=tmp_path, capture_output=True, text=True, check=True)
+    quiet = subprocess.run([*line, "--into", "b", "--quiet"], cwd=tmp_path, capture_output=True, text=True, check=True)
+    assert "4/4" in loud.stderr or "1/1" in loud.stderr
+    assert "done: a" in loud.stdout
+    assert (quiet.stdout, quiet.stderr) == ("", "")
