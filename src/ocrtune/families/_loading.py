@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -120,8 +121,9 @@ def _with_adapter(model: Any, adapter: str) -> Any:
         from peft import PeftModel
     if not (Path(adapter) / "adapter_model.safetensors").is_file():
         raise ModelError(f"{adapter} has no adapter_model.safetensors", hint="the adapter folder is not whole; train writes it at once")
-    tuned = PeftModel.from_pretrained(model, adapter, is_trainable=False)
-    return tuned
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", FutureWarning)  # peft asks transformers by a name that is on its way out
+        return PeftModel.from_pretrained(model, adapter, is_trainable=False)
 
 
 def _repair_ids(model: Any, processor: Any) -> None:

@@ -40,7 +40,7 @@ def read_cer(loaded: Loaded, rows: Sequence[Row], family: Family, dialect: Diale
         asks = [Ask(tuple(open_image(i.path) for i in r.sample.images), r.ask, limit) for r, limit in zip(batch, limits, strict=True)]
         for row, reading in zip(batch, family.read(loaded, asks), strict=True):
             prediction = Prediction(sample_id=row.sample.id, text=reading.text, finish=reading.finish)
-            score = metric.score(row.sample, prediction, dialect.decode(reading.text), "none")
+            score = metric.score(row.sample, prediction, dialect.decode(reading.text), "default")
             counts.append((score.errors or 0.0, score.total or 0.0))
     return pooled(counts)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import re
+import warnings
 from collections import defaultdict
 from collections.abc import Iterable
 from pathlib import Path
@@ -61,16 +62,26 @@ def _adapted(model: Any, family: Family, chosen: set[str], options: TrainOptions
         )
     if options.quantization != "none":
         model = prepare_model_for_kbit_training(model, use_gradient_checkpointing=options.gradient_checkpointing)
+        _keep_trainable_layout(model)
     lora = options.lora
     config = LoraConfig(
         r=lora.rank, lora_alpha=lora.alpha or 2 * lora.rank, lora_dropout=lora.dropout, bias="none", use_dora=options.method == "dora",
         use_rslora=options.method == "rslora", target_modules="|".join(f"(?:{patterns[g]})" for g in sorted(chosen)),
         trainable_token_indices=_placed(model, rows) if rows else None, task_type="CAUSAL_LM",
     )  # fmt: skip
-    tuned = get_peft_model(model, config)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", FutureWarning)  # peft asks transformers by a name that is on its way out
+        tuned = get_peft_model(model, config)
     if rows:
         _start_from_known(tuned, rows)
     return tuned
+
+
+def _keep_trainable_layout(model: Any) -> None:
+    """On CPUs bitsandbytes repacks 4-bit weights at the first evaluation into a layout that has no backward pass."""
+    for module in model.modules():
+        if hasattr(module, "support_avx512bf16_for_cpu"):
+            module.support_avx512bf16_for_cpu = False
 
 
 def _placed(model: Any, rows: list[int]) -> Any:

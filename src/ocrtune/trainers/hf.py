@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import logging
 import math
@@ -9,6 +10,8 @@ import shutil
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
+
+from tqdm.contrib.logging import logging_redirect_tqdm
 
 from ocrtune.contracts import Dialect, Family, Loaded, LoadOptions, Trained, TrainOptions
 from ocrtune.core import ModelRef, Sample
@@ -163,11 +166,20 @@ def _arguments(options: TrainOptions, place: Path, total: int, *, begun: bool) -
         eval_strategy="steps", eval_steps=options.eval_steps, eval_on_start=not begun, save_strategy="steps",
         save_steps=options.save_steps or options.eval_steps, seed=options.seed, data_seed=options.seed, disable_tqdm=True,
         report_to=[name for name in options.report_to if name != "tensorboard"], remove_unused_columns=False,
-        gradient_checkpointing=options.gradient_checkpointing, gradient_checkpointing_kwargs={"use_reentrant": False},
-        use_cpu=device == "cpu", dataloader_pin_memory=device.startswith("cuda"),
+        use_cpu=device == "cpu", dataloader_pin_memory=device.startswith("cuda"), **_checkpointing(options),
     )  # fmt: skip
     made._n_gpu = min(made.n_gpu, 1)  # several GPUs are for `torchrun`, not for threads that copy the model
     return made
+
+
+def _checkpointing(options: TrainOptions) -> dict[str, Any]:
+    """transformers 5.2x renamed these arguments; nothing is passed unless it is asked for."""
+    if not options.gradient_checkpointing:
+        return {}
+    from transformers import TrainingArguments
+
+    name = "activation_checkpointing" if "activation_checkpointing" in TrainingArguments.__dataclass_fields__ else "gradient_checkpointing"
+    return {name: True, f"{name}_kwargs": {"use_reentrant": False}}
 
 
 def _check_encoding(data: _rows.Prepared, rows: list[_rows.Row], model: Any, family: Family) -> None:
@@ -225,6 +237,5 @@ def _finish(run: RunDir, history: _watch.History, steps: int) -> Trained:
 
 
 def _bars_and_log() -> Any:
-    from tqdm.contrib.logging import logging_redirect_tqdm
-
-    return logging_redirect_tqdm(loggers=[LOG])
+    """Log lines above the bar instead of through it, where this package's logger has a console of its own."""
+    return logging_redirect_tqdm(loggers=[LOG]) if LOG.handlers else contextlib.nullcontext()
