@@ -1,0 +1,180 @@
+"""Read a dataset with an engine and score what came back. The same command resumes; nothing is read twice.
+
+Examples:
+  ocrtune evaluate data/invoices --model models/nano
+  ocrtune evaluate run:prepare-1a2b3c4d --model run:train-5e6f7a8b --split val --limit 200
+  ocrtune evaluate data/invoices --engine tesseract --language rus+eng
+  ocrtune evaluate data/invoices --engine http --base-url http://127.0.0.1:8000/v1 --concurrency 32 --max-tokens 2048
+  ocrtune evaluate data/invoices --engine rapidocr --metrics cer,exact --normalisation nospace
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import random
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from pydantic import Field
+
+from ocrtune.config import read_yaml
+from ocrtune.contracts import Dialect, Engine, EngineOptions
+from ocrtune.core import Estimate, Prediction, Sample
+from ocrtune.errors import InputError, ModelError, RunError
+from ocrtune.inference import PREDICTIONS, predict
+from ocrtune.models import notes
+from ocrtune.plugins import DIALECTS, ENGINES
+from ocrtune.runs import RunDir
+from ocrtune.sampling import load_split
+from ocrtune.verbs.score import ESTIMATE, SAMPLES, SCORES, Scored, Scoring, record, score_predictions
+
+log = logging.getLogger("ocrtune")
+
+
+class Reading(EngineOptions):
+    """Who reads, and how it is asked. Shared by the verbs that read pictures."""
+
+    engine: str = Field("local", description="what reads: local, http, rapidocr, tesseract, echo")
+    dialect: str | None = Field(None, description="how replies are written; what the model was trained with, else plain")
+    prompt: str | None = Field(None, description="prompt text; what the model was trained with, else the dialect's own")
+    max_tokens: int = Field(1024, gt=0, description="longest reply, in tokens; longer ones are cut and counted as truncated")
+    retries: int = Field(2, ge=0, le=20, description="how often a failure that may pass, such as a timeout, is tried again")
+
+
+class Config(Scoring, Reading):
+    """What is read, by whom, and how it is scored."""
+
+    data: str = Field(description="dataset folder or run:<id> of a prepare run")
+    split: str = Field("test", description="split to read: train, val or test")
+    limit: int | None = Field(None, gt=0, description="read only so many samples, drawn by the seed")
+
+
+class Reader(NamedTuple):
+    """An open engine and the dialect to ask it in."""
+
+    engine: Engine
+    dialect: Dialect
+
+
+def run(config: Config, into: RunDir) -> Scored:
+    """Status is partial while any sample failed, done otherwise."""
+    samples = _samples(config, into)
+    with reader(config, into) as asked:
+        predictions = predict(samples, asked.dialect, asked.engine, into, max_tokens=config.max_tokens, retries=config.retries)
+        protocol = _protocol(config, asked, samples[0])
+    scored = score_predictions(samples, predictions, dialect=asked.dialect, scoring=config, protocol=protocol)
+    record(into, samples, scored)
+    failed = sum(p.error is not None for p in predictions)
+    into.finish(
+        "partial" if failed else "done",
+        message=f"{failed} of {len(predictions)} samples failed" if failed else None,
+        predictions=PREDICTIONS,
+        scores=SCORES,
+        estimate=ESTIMATE,
+        samples=SAMPLES,
+    )
+    log.info(table(scored.estimates))
+    _log_failures(predictions)
+    return scored
+
+
+@contextlib.contextmanager
+def reader(config: Reading, into: RunDir) -> Iterator[Reader]:
+    """The engine and the dialect that the options name: open, with `run:<id>` resolved, and closed at the end.
+
+    Dialect and prompt are those the model was trained with unless the options say otherwise, which is worth a warning.
+    """
+    options = _weights(config, into)
+    weights = options.adapter or options.model
+    trained = notes(Path(weights)) if weights else {}
+    wanted = {"dialect": config.dialect, "prompt": config.prompt}
+    for name, value in wanted.items():
+        if trained and value is not None and value != trained.get(name):
+            log.warning("the model was trained with the %s %r, but is asked with %r", name, trained.get(name), value)
+    dialect = str(config.dialect or trained.get("dialect") or "plain")
+    prompt = config.prompt if config.prompt is not None else trained.get("prompt")
+    engine = ENGINES.get(config.engine)(options)
+    asked = Reader(engine, DIALECTS.get(dialect)(prompt))
+    try:
+        engine.open()
+        yield asked
+    finally:
+        engine.close()
+
+
+def table(estimates: Sequence[Estimate]) -> str:
+    """The figures with their intervals, and beside them what must be known to believe them."""
+    rows = [f"{'metric':<16}{'score':>8}   {'95 % interval':<18}{'samples':>8}{'documents':>11}"]
+    for e in estimates:
+        mean = "none" if e.mean is None else f"{e.mean:.4f}"
+        interval = "none" if e.low is None or e.high is None else f"{e.low:.4f} to {e.high:.4f}"
+        rows.append(f"{e.metric:<16}{mean:>8}   {interval:<18}{e.n:>8}{e.groups:>11}")
+    first = estimates[0]
+    counts = ("failed", "truncated", "looped", "empty", "unscored")
+    return "\n".join([*rows, " · ".join(f"{name} {getattr(first, name)}" for name in counts)])
+
+
+def _samples(config: Config, into: RunDir) -> list[Sample]:
+    into.link(data=config.data)
+    samples = load_split(into.resolve(config.data, "dataset"), config.split)
+    if not samples:
+        raise InputError(f"the split {config.split!r} of {config.data} is empty", hint="choose another --split")
+    if without := [sample.id for sample in samples if sample.target is None]:
+        raise InputError(
+            f"{len(without)} of {len(samples)} samples have no target to score against, the first is {without[0]!r}",
+            hint="to read without scoring, use `ocrtune parse`",
+        )
+    if config.limit is None or config.limit >= len(samples):
+        return samples
+    drawn = random.Random(config.seed).sample(range(len(samples)), config.limit)
+    return [samples[index] for index in sorted(drawn)]
+
+
+def _protocol(config: Config, asked: Reader, sample: Sample) -> dict[str, str]:
+    """How the figures were made, as far as it could change them."""
+    prompt = asked.dialect.ask(sample.model_copy(update={"question": None}))
+    made = {"dialect": asked.dialect.name, "prompt": prompt, "max_tokens": str(config.max_tokens)}
+    return {**made, **asked.engine.describe()}
+
+
+def _log_failures(predictions: Sequence[Prediction]) -> None:
+    failures = [(p.sample_id, p.error) for p in predictions if p.error is not None]
+    for name, error in failures[:5]:
+        log.warning("failed: %s (%s: %s)", name, error.kind, error.message)
+    if failures:
+        log.warning("%d failed in all; the same command tries those again that may succeed", len(failures))
+
+
+def _weights(config: EngineOptions, into: RunDir) -> EngineOptions:
+    """The engine's options alone, model and adapter as plain names. A train run stands for its base with its adapter."""
+    options: dict[str, Any] = {name: getattr(config, name) for name in EngineOptions.model_fields}
+    if config.adapter is not None and config.adapter.startswith("run:"):
+        into.link(adapter=RunDir.open(config.adapter, root=into.root).id)
+        options["adapter"] = str(into.resolve(config.adapter, "adapter"))
+    if config.model is not None and config.model.startswith("run:"):
+        into.link(model=RunDir.open(config.model, root=into.root).id)
+        options["model"], adapter = _of_run(config.model, into)
+        if adapter is not None and options["adapter"] is not None:
+            raise ModelError(
+                f"{config.model} has an adapter already; a second one cannot go on top", hint="ocrtune merge it first"
+            )
+        options["adapter"] = adapter or options["adapter"]
+    return EngineOptions(**options)
+
+
+def _of_run(name: str, into: RunDir) -> tuple[str, str | None]:
+    """Base model and adapter (if any) of a train or merge run."""
+    source = RunDir.open(name, root=into.root)
+    outputs = source.manifest.outputs
+    if "adapter" not in outputs or "model" in outputs:
+        return str(into.resolve(name, "model")), None
+    base = read_yaml(source.path / "config.yaml").get("model")
+    if not isinstance(base, str):
+        raise RunError(f"{source.path / 'config.yaml'} does not say which model was trained", hint="give --model and --adapter")
+    if base.startswith("run:"):
+        base, under = _of_run(base, into)
+        if under is not None:
+            raise ModelError(f"{name} was trained on top of an adapter", hint="ocrtune merge the first run, then train on that")
+    return base, str(source.path / outputs["adapter"])

@@ -1,0 +1,128 @@
+"""Parsing: one failed page never loses the document."""
+
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from fpdf import FPDF
+from PIL import Image
+
+from ocrtune.core import Document, Prediction
+from ocrtune.errors import InputError
+from ocrtune.runs import RunDir
+from ocrtune.verbs import parse
+from ocrtune.verbs.parse import Config, Parsed
+
+Parse = Callable[..., tuple[RunDir, Parsed]]
+
+
+@pytest.fixture
+def parsed(tmp_path: Path) -> Parse:
+    def go(*inputs: Path | str, **options: Any) -> tuple[RunDir, Parsed]:
+        config = Config(**{"inputs": [str(i) for i in inputs], "engine": "echo", "model": "text:read", "dpi": 40} | options)
+        run = RunDir.create("parse", config, root=tmp_path / "runs")
+        with run.guard():
+            return run, parse.run(config, run)
+
+    return go
+
+
+def write_pdf(path: Path, *texts: str) -> Path:
+    pdf = FPDF()
+    pdf.set_font("helvetica", size=24)
+    for text in texts:
+        pdf.add_page()
+        pdf.multi_cell(0, text=text)
+    pdf.output(str(path))
+    return path
+
+
+def write_image(path: Path) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.new("RGB", (60, 20), "white").save(path)
+    return path
+
+
+def test_pdfs_images_folders_and_patterns_become_documents(parsed: Parse, tmp_path: Path) -> None:
+    write_image(tmp_path / "in/deep/b.PNG")
+    write_pdf(tmp_path / "in/a.pdf", "one", "two")
+    (tmp_path / "in/notes.doc").write_text("not ours")
+    write_image(tmp_path / "c.jpg")
+    run, result = parsed(tmp_path / "in", str(tmp_path / "*.jpg"), formats=["txt", "md", "json"])
+    assert [(Path(d.source).name, [p.number for p in d.pages]) for d in result.documents] == [
+        ("a.pdf", [1, 2]), ("b.PNG", [1]), ("c.jpg", [1]),
+    ]  # fmt: skip
+    assert run.status == "done" and run.manifest.outputs["documents"] == "documents"
+    assert (run.path / "documents/a.txt").read_text() == "read\n\fread\n"
+    assert Document.model_validate_json((run.path / "documents/a.json").read_text()) == result.documents[0]
+    assert result.documents[0].pages[0].width is not None and result.documents[0].provenance["engine"] == "echo"
+
+
+def test_a_failed_page_is_marked_and_the_others_are_kept(parsed: Parse, tmp_path: Path) -> None:
+    run, result = parsed(write_pdf(tmp_path / "a.pdf", "1", "2", "3"), model="text:fine;broken=2")
+    pages = result.documents[0].pages
+    assert [p.text for p in pages] == ["fine", "", "fine"]
+    assert pages[1].problems == ("broken: the echo engine was asked to fail here",)
+    assert run.status == "partial" and run.manifest.message == "1 of 3 pages failed"
+    assert "**Page 2:** broken" in (run.path / "documents/a.md").read_text()
+
+
+def test_a_broken_file_among_good_ones_becomes_a_document_that_says_why(parsed: Parse, tmp_path: Path) -> None:
+    (tmp_path / "bad.pdf").write_bytes(b"%PDF-1.7 nonsense")
+    (tmp_path / "empty.png").write_bytes(b"")
+    run, result = parsed(tmp_path / "bad.pdf", tmp_path / "empty.png", write_image(tmp_path / "good.png"))
+    assert [bool(d.pages[0].problems) for d in result.documents] == [True, True, False]
+    assert "0 bytes" in result.documents[1].pages[0].problems[0]
+    assert run.status == "partial"
+
+
+def test_only_broken_files_are_an_error(parsed: Parse, tmp_path: Path) -> None:
+    (tmp_path / "bad.pdf").write_bytes(b"%PDF-1.7 nonsense")
+    with pytest.raises(InputError, match=r"none of 1 files can be read.*bad\.pdf"):
+        parsed(tmp_path / "bad.pdf")
+
+
+def test_nothing_there_is_an_error(parsed: Parse, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"nothing to read at .*missing"):
+        parsed(tmp_path / "missing.pdf")
+
+
+def test_truncated_and_looping_pages_say_so(parsed: Parse, tmp_path: Path) -> None:
+    image = write_image(tmp_path / "a.png")
+    assert parsed(image, model="text:0123456789", max_tokens=4)[1].documents[0].pages[0].problems[0].startswith("truncated")
+    assert parsed(image, model="text:" + "ab " * 300)[1].documents[0].pages[0].problems == ("loop: the reply ends in repetition",)
+    assert parsed(image, model="text:")[1].documents[0].pages[0].problems == ("empty: the model said nothing",)
+
+
+def test_files_of_the_same_name_keep_apart(parsed: Parse, tmp_path: Path) -> None:
+    files = [write_image(tmp_path / name / "scan.png") for name in ("x", "y", "z")]
+    run, _ = parsed(*files, formats=["txt"])
+    assert sorted(p.name for p in (run.path / "documents").iterdir()) == ["scan-2.txt", "scan-3.txt", "scan.txt"]
+
+
+def test_every_frame_of_a_tiff_is_a_page(parsed: Parse, tmp_path: Path) -> None:
+    frames = [Image.new("L", (30, 20), shade) for shade in (0, 128, 255)]
+    frames[0].save(tmp_path / "fax.tif", save_all=True, append_images=frames[1:])
+    run, result = parsed(tmp_path / "fax.tif")
+    assert [p.number for p in result.documents[0].pages] == [1, 2, 3]
+    assert Image.open(run.path / "pages/fax/0003.png").getpixel((0, 0)) == (255, 255, 255)
+
+
+def test_a_resumed_run_asks_only_for_pages_that_are_missing(parsed: Parse, tmp_path: Path) -> None:
+    pdf = write_pdf(tmp_path / "a.pdf", "1", "2")
+    run, _ = parsed(pdf, model="text:x;fail=2", retries=0)
+    assert run.status == "partial"
+    run, result = parsed(pdf, model="text:x;fail=2", retries=0)
+    asked = [json.loads(line)["sample"] for line in (run.path / "events.jsonl").read_text().splitlines()]
+    assert asked == ["a/0001", "a/0002", "a/0002"] and run.status == "done"
+    assert len(run.read("predictions.jsonl", Prediction)) == 3 and result.documents[0].pages[1].text == "x"
+
+
+@pytest.mark.skipif(shutil.which("tesseract") is None, reason="tesseract is not installed")
+def test_tesseract_reads_a_real_pdf_page(parsed: Parse, tmp_path: Path) -> None:
+    pdf = write_pdf(tmp_path / "a.pdf", "Invoice number 4711\nTotal 12.50 EUR", "Second page")
+    _, result = parsed(pdf, engine="tesseract", model=None, language="eng", dpi=150)
+    assert [p.text for p in result.documents[0].pages] == ["Invoice number 4711\nTotal 12.50 EUR", "Second page"]
