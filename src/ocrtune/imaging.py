@@ -86,6 +86,7 @@ def _check_size(width: int, height: int, name: str) -> None:
 
 
 def _to_rgb(image: Image) -> Image:
+    import numpy as np
     from PIL import Image as Pillow
 
     if image.mode == "RGB":
@@ -97,8 +98,7 @@ def _to_rgb(image: Image) -> Image:
         alpha = layered.getchannel("A")
         paper = Pillow.new("RGB", layered.size, (255, 255, 255))
         paper.paste(layered, mask=alpha)
-        low, high = alpha.getextrema()
-        if low != high and paper.convert("L").getextrema()[0] > 250:  # white letters on nothing
+        if int(np.asarray(paper).min()) > 250 and len(np.unique(np.asarray(alpha))) > 1:  # white letters on nothing
             paper = Pillow.new("RGB", layered.size, (0, 0, 0))
             paper.paste(layered, mask=alpha)
         return paper

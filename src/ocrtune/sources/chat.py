@@ -24,6 +24,7 @@ from ocrtune.sources.records import (
     REPLY_KEYS,
     Record,
     column_names,
+    document_of,
     first,
     image_file,
     looks_like_chat,
@@ -82,9 +83,7 @@ def _drafts(record: Record, folder: Path, spool: Callable[[bytes], Path]) -> Ite
     image = _image(record.fields, turns)
     file = image_file(image, folder, spool)
     named = first(record.fields, GROUP_KEYS)
-    group = (
-        str(record.fields[named]) if named else image if isinstance(image, str) and len(image) < 512 else Path(record.where).name
-    )
+    group = str(record.fields[named]) if named else document_of(image, file)
     for number, (ask, reply) in enumerate(exchanges, start=1):
         if GROUNDING.search(reply.text):
             raise InputError("the reply holds grounding tokens (boxes), not text")

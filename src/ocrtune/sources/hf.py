@@ -22,6 +22,7 @@ from ocrtune.sources.records import (
     REPLY_KEYS,
     TEXT_KEYS,
     Record,
+    document_of,
     first,
     image_file,
     parquet_schema,
@@ -35,7 +36,8 @@ STATE = "state.json"
 
 
 class HuggingFace:
-    """One sample per row with a picture and a text column; each row is a document of its own unless a group column says so."""
+    """One sample per row with a picture and a text column; rows with the same picture are one
+    document unless a group column says otherwise."""
 
     name = "hf"
 
@@ -124,12 +126,7 @@ def _draft(
     except InputError as cause:
         return Rejected(record.where, str(cause))
     named = first(fields, tuple(k for k in GROUP_KEYS if k not in (text, column)))
-    group = str(fields[named]) if named else _name_inside(fields[column]) or Path(record.where).name
+    group = str(fields[named]) if named else document_of(single_image(fields[column]), file)
     asked = first(fields, QUERY_KEYS) if asks else None
     return Draft(file, TextTarget(text=label), group, record.where, question=str(fields[asked]) if asked else None,
                  tags={**split, **tags_of(fields)})  # fmt: skip
-
-
-def _name_inside(value: Any) -> str | None:
-    name = value.get("path") if isinstance(value, Mapping) else None
-    return str(name) if name else None

@@ -18,6 +18,7 @@ from ocrtune.sources.records import (
     TEXT_KEYS,
     Record,
     column_names,
+    document_of,
     first,
     image_file,
     looks_like_pairs,
@@ -68,11 +69,5 @@ def pair(record: Record, folder: Path, spool: Callable[[bytes], Path]) -> Draft 
     except InputError as cause:
         return Rejected(record.where, str(cause))
     group = first(record.fields, tuple(k for k in GROUP_KEYS if k not in (image, text)))
-    name = str(record.fields[group]) if group else _document_of(record, image)
+    name = str(record.fields[group]) if group else document_of(single_image(record.fields[image]), file)
     return Draft(file, TextTarget(text=label), name, record.where, tags=tags_of(record.fields))
-
-
-def _document_of(record: Record, image: str) -> str:
-    """Without a group column every picture is a document of its own."""
-    value = record.fields[image]
-    return value if isinstance(value, str) and len(value) < 512 else Path(record.where).name

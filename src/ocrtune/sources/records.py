@@ -18,6 +18,7 @@ from urllib.parse import unquote, urlsplit
 
 from ocrtune.contracts import Rejected
 from ocrtune.errors import InputError
+from ocrtune.imaging import sha256
 
 HEAD = 1 << 16  # bytes that decide what a file is
 MAX_FIELD = 1 << 27  # characters in one CSV field: a page as base64 has about 10⁷
@@ -217,7 +218,7 @@ def single_image(value: Any) -> Any:
 
 
 def image_file(value: Any, folder: Path, spool: Callable[[bytes], Path]) -> Path:
-    """A file for an image field: a path (relative to `folder`), a file:// or data: address, bytes, or {bytes, path, url}.
+    """A file for an image field: a path (relative to `folder` or its images/), a file:// or data: address, bytes, or {bytes, path, url}.
 
     `spool` keeps bytes in a temporary file. Raises InputError saying why there is no picture.
     """
@@ -232,10 +233,21 @@ def image_file(value: Any, folder: Path, spool: Callable[[bytes], Path]) -> Path
     if value.startswith(("http://", "https://")):
         raise InputError(f"the image is on the network ({value[:80]}): download it first")
     file = Path(unquote(urlsplit(value).path) if value.startswith("file://") else value.replace("\\", "/"))
-    file = file if file.is_absolute() else folder / file
-    if not file.is_file():
-        raise InputError(f"no such image: {file}")
-    return file
+    places = (file,) if file.is_absolute() else (folder / file, folder / "images" / file)
+    for place in places:
+        if place.is_file():
+            return place
+    raise InputError(f"no such image: {places[0]}")
+
+
+def document_of(value: Any, file: Path) -> str:
+    """The group of a record without one: the picture's path as given, or its content where it came without a path.
+
+    Several questions about one picture thus stay in one split.
+    """
+    if isinstance(value, str) and not value.startswith("data:"):
+        return value
+    return f"picture {sha256(file.read_bytes())[:16]}"
 
 
 def _data_uri(value: str) -> bytes:
