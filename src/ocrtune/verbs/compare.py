@@ -8,11 +8,12 @@ Examples:
 
 from __future__ import annotations
 
+import contextlib
 import json
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from pydantic import Field, JsonValue
 
@@ -27,6 +28,7 @@ from ocrtune.stats import Comparison, Pair, Plan, Rule, compare, pair
 from ocrtune.verbs.score import SCORES, decode, read_estimates, read_samples
 
 VERDICT, REPORT = "verdict.json", "report.html"
+HISTORY = "history.jsonl"  # written by trainers: one line per step (`loss`) and per evaluation (`cer`)
 LISTED = 5  # ids named in an error or a log line
 
 log = logging.getLogger("ocrtune")
@@ -80,10 +82,10 @@ def run(config: Config, into: RunDir) -> Compared:
     headings = {config.heading: Runs(a=config.a, b=config.b), **config.also}
     views = {heading: _view(heading, runs, config, into) for heading, runs in headings.items()}
     first = views[config.heading]
-    candidate = _open(config.b, into)
-    into.link(base=_open(config.a, into).id, tuned=candidate.id)
+    candidate = read_result(config.b, into)
+    into.link(base=_open(config.a, into).id, tuned=candidate.run.id)
     into.write(VERDICT, json.dumps(_verdict(views), ensure_ascii=False, indent=2) + "\n")
-    page = render(config.title, list(views.values()), training_curve(candidate), facts=_facts(candidate, first.comparison))
+    page = render(config.title, list(views.values()), training_curve(candidate), facts=_facts(candidate.run, first.comparison))
     into.write(REPORT, page)
     for view in views.values():
         log.info("%s: %s", view.title, view.comparison.statement)
@@ -135,49 +137,48 @@ def protocol_differences(base: Mapping[str, str], tuned: Mapping[str, str]) -> l
     ]
 
 
-def training_curve(run: RunDir) -> list[CurvePoint]:
-    """Loss and validation CER by step, from the training run that `run` descends from; [] when there is none."""
-    trained = _ancestor(run, "train", depth=6)
-    if trained is None or not (file := trained.path / "events.jsonl").is_file():
-        return []
+def training_curve(side: Result) -> list[CurvePoint]:
+    """Loss and validation CER by step, from the history of the training run that the model of `side` came from; [] when
+    there is none on this disk."""
+    protocol = side.estimates[0].protocol
+    made_from = [*side.run.manifest.inputs.values(), *(protocol[key] for key in ("adapter", "model") if protocol.get(key))]
+    trained = _trained(side.run, made_from, depth=6)
     points: dict[int, CurvePoint] = {}
-    for line in file.read_text("utf-8", errors="replace").splitlines():
-        try:
-            event = json.loads(line)
-        except ValueError:  # a line that a kill cut short
-            continue
-        if isinstance(event, dict) and isinstance(event.get("step"), int):
-            old = points.get(event["step"], CurvePoint(event["step"]))
-            points[old.step] = CurvePoint(
-                old.step, _figure(event, old.loss, "loss"), _figure(event, old.val_cer, "val_cer", "eval_cer", "cer")
-            )
+    for event in _events(trained.path / HISTORY) if trained else ():
+        step = int(event["step"])
+        old = points.get(step, CurvePoint(step))
+        points[step] = CurvePoint(step, event.get("loss", old.loss), event.get("cer", old.val_cer))
     return [points[step] for step in sorted(points)]
 
 
-def _figure(event: Mapping[str, JsonValue], old: float | None, *names: str) -> float | None:
-    for name in names:
-        if isinstance(value := event.get(name), int | float):
-            return float(value)
-    return old
+def _events(file: Path) -> Iterator[dict[str, Any]]:
+    """The lines of a training history; one that a kill cut short is left out."""
+    for line in file.read_text("utf-8", errors="replace").splitlines() if file.is_file() else ():
+        with contextlib.suppress(ValueError):
+            event = json.loads(line)
+            if isinstance(event, dict) and "step" in event:
+                yield event
 
 
-def _ancestor(run: RunDir, verb: str, *, depth: int) -> RunDir | None:
-    """The nearest run of `verb` among what `run` was made from."""
-    if run.manifest.verb == verb:
-        return run
-    for name in run.manifest.inputs.values() if depth else ():
-        parent = _parent(run, name)
-        if parent and (found := _ancestor(parent, verb, depth=depth - 1)):
+def _trained(run: RunDir, made_from: Sequence[str], *, depth: int) -> RunDir | None:
+    """The nearest train run among those in whose folders `made_from` (run ids or paths) lie, or that those were made from."""
+    for name in made_from if depth else ():
+        parent = _run_of(name, run)
+        if parent is None or parent.path == run.path:
+            continue
+        if parent.manifest.verb == "train":
+            return parent
+        if found := _trained(parent, list(parent.manifest.inputs.values()), depth=depth - 1):
             return found
     return None
 
 
-def _parent(run: RunDir, name: str) -> RunDir | None:
-    """The run behind an input, which is a run id, `run:<id>`, or a path in or below a run's folder."""
-    wanted, place = name.removeprefix("run:"), Path(name).resolve()
-    for other in RunDir.every(run.root):
-        if other.id == wanted or other.path.resolve() in (place, *place.parents):
-            return other
+def _run_of(name: str, beside: RunDir) -> RunDir | None:
+    """The run of this id in the usual place or beside `beside`, or the one in whose folder the path `name` lies."""
+    plain, place = name.removeprefix("run:"), Path(name).resolve()
+    for folder in (beside.root / plain, beside.path.parent / plain, place, *place.parents):
+        if (folder / "run.json").is_file():
+            return RunDir.open(folder, root=beside.root)
     return None
 
 

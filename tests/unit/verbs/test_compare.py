@@ -1,0 +1,120 @@
+"""The verdict on real run directories: pairing, refusing, and what is written."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ocrtune.config import Section
+from ocrtune.core import Sample, TextTarget
+from ocrtune.errors import ComparisonError, RunError
+from ocrtune.runs import RunDir
+from ocrtune.verbs import compare
+from ocrtune.verbs.compare import Config, Runs, read_result, training_curve
+
+Build = Callable[..., list[Sample]]
+Evaluated = Callable[..., RunDir]
+REFERENCES = {f"line{i:02d}": f"Счёт на оплату {i} от марта" for i in range(24)}
+GARBAGE = dict.fromkeys(REFERENCES, "Cuet ha onnary")
+GOOD = dict(REFERENCES)
+
+
+def compared(config: Config, root: Path) -> tuple[RunDir, dict[str, Any]]:
+    into = RunDir.create("compare", config, root=root)
+    with into.guard():
+        compare.run(config, into)
+    return into, json.loads((into.path / "verdict.json").read_text("utf-8"))
+
+
+def test_a_better_model_is_called_better_and_its_regressions_are_listed(
+    benchmark: Build, evaluated: Evaluated, tmp_path: Path
+) -> None:
+    samples = benchmark(REFERENCES, lines=2)
+    a = evaluated("base", samples, GARBAGE | {"line05": REFERENCES["line05"]}, model="nano", temperature="0")
+    b = evaluated(
+        "tuned", samples, GOOD | {"line05": ("Счёт на на на", "loop"), "line07": None}, model="nano-ru", temperature="0"
+    )
+    into, verdict = compared(Config(a=f"run:{a.id}", b=str(b.path), resamples=500), tmp_path / "runs")
+    assert verdict["verdict"] == "better" and verdict["metric"] == "cer" and verdict["n"] == 24 and verdict["groups"] == 12
+    assert verdict["tuned"] < 0.1 < verdict["base"]
+    assert verdict["low"] <= verdict["difference"] <= verdict["high"] < 0 and verdict["p_value"] < 0.05 and verdict["mde"] > 0
+    assert [page["id"] for page in verdict["worse"]] == ["line05", "line07"]
+    assert verdict["worse"][0]["base"] == 0 and Path(verdict["worse"][0]["image"]).is_file()
+    assert verdict["better"] + verdict["same"] + len(verdict["worse"]) == 24
+    assert verdict["protocol_differences"] == [{"key": "model", "base": "nano", "tuned": "nano-ru"}]
+    assert verdict["counts"]["tuned"] == {"failed": 1, "truncated": 0, "empty": 0, "looped": 1, "unscored": 0}
+    assert into.status == "done" and into.manifest.inputs == {"base": a.id, "tuned": b.id}
+    report = (into.path / into.manifest.outputs["report"]).read_text("utf-8")
+    assert "✓ Better" in report and "fell into a loop" in report
+
+
+def test_the_same_result_twice_cannot_be_told_apart(benchmark: Build, evaluated: Evaluated, tmp_path: Path) -> None:
+    run = evaluated("base", benchmark(REFERENCES), GARBAGE, model="nano")
+    _, verdict = compared(Config(a=str(run.path), b=str(run.path), resamples=500), tmp_path / "runs")
+    assert (verdict["verdict"], verdict["difference"], verdict["worse"]) == ("cannot tell", 0, [])
+    assert verdict["protocol_differences"] == []
+
+
+def test_another_metric_may_decide(benchmark: Build, evaluated: Evaluated, tmp_path: Path) -> None:
+    samples = benchmark(REFERENCES)
+    a, b = evaluated("base", samples, GARBAGE, model="m"), evaluated("tuned", samples, GOOD, model="m")
+    _, verdict = compared(Config(a=str(a.path), b=str(b.path), metric="exact", resamples=500), tmp_path / "runs")
+    assert (verdict["verdict"], verdict["direction"], verdict["tuned"]) == ("better", "higher", 1)
+    assert verdict["mcnemar"] == pytest.approx(2 / 2**24)
+    with pytest.raises(ComparisonError, match="no 'bleu'; it has cer, char_f1, exact, wer"):
+        compared(Config(a=str(a.path), b=str(b.path), metric="bleu"), tmp_path / "runs")
+
+
+def test_different_benchmarks_are_refused_saying_how_they_differ(benchmark: Build, evaluated: Evaluated, tmp_path: Path) -> None:
+    samples = benchmark(REFERENCES)
+    changed = [samples[0].model_copy(update={"target": TextTarget(text="другой")}), *samples[2:]]
+    a, b = evaluated("base", samples, GARBAGE, model="m"), evaluated("tuned", changed, GOOD, model="m")
+    with pytest.raises(ComparisonError) as caught:
+        compared(Config(a=str(a.path), b=str(b.path)), tmp_path / "runs")
+    assert caught.value.exit_code == 9
+    assert "1 samples only in the first: line01" in str(caught.value)
+    assert "1 samples with another target: line00" in str(caught.value)
+
+
+def test_an_unfinished_run_is_refused_with_what_to_do(tmp_path: Path) -> None:
+    class Options(Section):
+        """None."""
+
+    run = RunDir.create("evaluate", Options(), root=tmp_path / "runs")
+    with pytest.raises(RunError, match=r"has no estimate\.json: it was not finished"):
+        compared(Config(a=str(run.path), b=str(run.path)), tmp_path / "runs")
+
+
+def test_a_second_comparison_stands_in_the_same_report_and_verdict(
+    benchmark: Build, evaluated: Evaluated, tmp_path: Path
+) -> None:
+    ru, en = benchmark(REFERENCES), benchmark({f"en{i}": f"Invoice number {i} of March" for i in range(12)})
+    a, b = evaluated("a", ru, GARBAGE, model="m"), evaluated("b", ru, GOOD, model="n")
+    c = evaluated("c", en, {s.id: s.target.text for s in en if isinstance(s.target, TextTarget)}, model="m")
+    d = evaluated("d", en, {s.id: "lnv" for s in en}, model="n")
+    also = {"What it did to English": Runs(a=str(c.path), b=str(d.path))}
+    into, verdict = compared(Config(a=str(a.path), b=str(b.path), resamples=500, also=also), tmp_path / "runs")
+    assert (verdict["verdict"], verdict["also"]["What it did to English"]["verdict"]) == ("better", "worse")
+    report = (into.path / "report.html").read_text("utf-8")
+    assert report.index("✓ Better") < report.index("What it did to English</h2>") < report.index("✗ Worse")
+
+
+def test_the_training_curve_is_found_through_the_merged_model(benchmark: Build, evaluated: Evaluated, tmp_path: Path) -> None:
+    class Options(Section):
+        """Whatever."""
+
+        kind: str
+
+    train = RunDir.create("train", Options(kind="t"), root=tmp_path / "runs")
+    lines = ['{"kind":"eval","step":0,"cer":0.9}', '{"kind":"step","step":10,"loss":2.5}', '{"kind":"eval","step":10,"cer":0.4}']
+    (train.path / "history.jsonl").write_text("\n".join([*lines, '{"kind":"step","st']), "utf-8")
+    merge = RunDir.create("merge", Options(kind="m"), root=tmp_path / "runs")
+    merge.link(adapter=f"run:{train.id}")
+    run = evaluated("tuned", benchmark({"a": "x"}), {"a": "x"}, model=str(merge.path / "artifacts" / "model"))
+    assert [tuple(p) for p in training_curve(read_result(str(run.path), merge))] == [(0, None, 0.9), (10, 2.5, 0.4)]
+    alone = evaluated("alone", benchmark({"a": "x"}), {"a": "x"}, model="some/hub-id")
+    assert training_curve(read_result(str(alone.path), merge)) == []
