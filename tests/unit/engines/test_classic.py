@@ -17,7 +17,7 @@ from ocrtune.core import Answer, ImageRef, Prompt
 from ocrtune.engines import tesseract
 from ocrtune.engines.rapidocr import RapidOcr, _Piece, rows
 from ocrtune.engines.tesseract import Tesseract, prepared
-from ocrtune.errors import ConfigError, EngineError
+from ocrtune.errors import ConfigError, EngineError, MissingExtraError
 
 LINES = Path(__file__).resolve().parents[3] / ".." / "shared" / "data" / "rapidocr_lines"
 needs_lines = pytest.mark.skipif(not LINES.is_dir(), reason="the shared data set rapidocr_lines is not beside this repository")
@@ -147,3 +147,19 @@ def test_importing_engines_dialects_and_exporters_loads_no_heavy_library() -> No
         "print(sorted(heavy & set(sys.modules)))"
     )
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.strip() == "[]"
+
+
+@pytest.mark.parametrize("package", ["rapidocr", "onnxruntime"])
+def test_a_missing_package_names_the_extra(package: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, package, None)
+    with pytest.raises(MissingExtraError) as error:
+        RapidOcr(EngineOptions()).open()
+    assert error.value.hint == 'pip install "ocrtune[cpu-ocr]"'
+
+
+def test_without_library_and_program_tesseract_names_both(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "tesserocr", None)
+    monkeypatch.setenv("PATH", "")
+    with pytest.raises(MissingExtraError, match="neither") as error:
+        Tesseract(EngineOptions()).open()
+    assert error.value.hint and "cpu-ocr" in error.value.hint and "apt install tesseract-ocr" in error.value.hint

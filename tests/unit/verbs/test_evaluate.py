@@ -2,6 +2,9 @@
 
 import json
 import logging
+import subprocess
+import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -147,6 +150,36 @@ def test_the_command_line_evaluates(dataset: Path, tmp_path: Path, capsys: pytes
     assert main(words) == 0
     out = capsys.readouterr()
     assert "cer" in out.out + out.err and "failed 0" in out.out + out.err
+
+
+def test_a_killed_evaluation_resumes_and_reads_nothing_twice(dataset: Path, tmp_path: Path) -> None:
+    engine = ["--engine", "echo", "--model", f"table:{dataset}/test.jsonl;delay=0.3", "--resamples", "100"]
+    command = [
+        sys.executable,
+        "-c",
+        "from ocrtune.cli.main import main; main()",
+        "evaluate",
+        str(dataset),
+        *engine,
+        "--into",
+        str(tmp_path / "run"),
+    ]
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
+        predictions = tmp_path / "run" / "predictions.jsonl"
+        deadline = time.monotonic() + 60
+        while time.monotonic() < deadline and process.poll() is None:
+            if predictions.exists() and predictions.read_bytes().count(b"\n") >= 2:
+                break
+            time.sleep(0.01)
+        process.kill()
+    before = predictions.read_bytes().count(b"\n")
+    assert 2 <= before < 6
+    assert RunDir.open(tmp_path / "run", root=tmp_path).status == "stopped"
+    subprocess.run(command, check=True, capture_output=True)
+    run = RunDir.open(tmp_path / "run", root=tmp_path)
+    assert run.status == "done"
+    names = [json.loads(line)["sample"] for line in (run.path / "events.jsonl").read_text().splitlines()]
+    assert len(run.read("predictions.jsonl", Prediction)) == 6 and 6 <= len(names) <= 7, "at most what was in flight twice"
 
 
 # --- models by the run that made them -----------------------------------------------------------------------------------
