@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 import shlex
 from collections.abc import Iterator
 from pathlib import Path
@@ -23,6 +24,8 @@ from ocrtune.verbs import VERBS
 
 ROOT = Path(__file__).resolve().parents[2]
 RECIPES = sorted((ROOT / "recipes").glob("*.yaml"))
+PAGES = [ROOT / "README.md", *sorted(page for page in (ROOT / "docs").rglob("*.md") if page.parent.name != "reference")]
+SHELL = re.compile(r"^\s*```(?:sh|bash|console)\n(.*?)```", re.DOTALL | re.MULTILINE)
 
 
 def fields(section: type[BaseModel], prefix: str = "") -> Iterator[tuple[str, str | None]]:
@@ -82,6 +85,20 @@ def test_recipes_name_their_verb_and_fit_its_options(recipe: Path, monkeypatch: 
     content = yaml.safe_load(recipe.read_text("utf-8"))
     assert content.get("verb") in VERBS
     understood([content["verb"], "--config", str(recipe)])
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda file: file.relative_to(ROOT).as_posix())
+def test_commands_in_the_documentation_are_right(page: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every `ocrtune` line of a shell block is accepted; options files that only the reader has are left out."""
+    monkeypatch.chdir(ROOT)
+    blocks = "".join(SHELL.findall(page.read_text("utf-8"))).replace("\\\n", " ")
+    for line in (line.strip().removeprefix("$ ") for line in blocks.splitlines()):
+        words = shlex.split(line.partition(">")[0], comments=True) if line.startswith("ocrtune ") else []
+        if words:
+            assert words[1] in {*VERBS, *COMMANDS, "--help", "--version"}, line
+        files = [Path(words[at + 1]) for at, word in enumerate(words) if word == "--config"]
+        if words and words[1] in VERBS and "--help" not in words and all(file.exists() for file in files):
+            understood(words[1:])
 
 
 def test_the_command_line_holds_no_option_of_a_verb() -> None:

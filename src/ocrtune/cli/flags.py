@@ -15,7 +15,7 @@ from ocrtune.errors import ConfigError
 
 NO_VALUE = "\0no value\0"
 SEVERAL = re.compile(r"\(default: [(\[](.*)[)\]]\)$")
-DULL = re.compile(r" \((default: null|required|default: \[\]|default: \(\)|default: \{\})\)")
+DULL = re.compile(r" \((default: null|default: None|required|default: \[\]|default: \(\)|default: \{\})\)")
 
 
 class Flag(NamedTuple):
