@@ -148,6 +148,6 @@ def test_pictures_are_bounded_and_broken_ones_say_why(tmp_path: Path) -> None:
     assert thumbnail(None).why == "the sample has no picture"
 
 
-@pytest.mark.parametrize(("value", "text"), [(None, "–"), (0.85, "0.850"), (0.0123, "0.0123"), (-0.5, "−0.500")])
+@pytest.mark.parametrize(("value", "text"), [(None, "–"), (0, "0"), (0.85, "0.850"), (0.0123, "0.0123"), (-0.5, "−0.500")])
 def test_numbers_are_short_and_typographic(value: float | None, text: str) -> None:
     assert number(value) == text

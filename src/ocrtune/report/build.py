@@ -148,9 +148,14 @@ def _metric_rows(view: ComparisonView) -> list[dict[str, Any]]:
 
 
 def _tone(base: Estimate, tuned: Estimate) -> str:
-    if base.mean is None or tuned.mean is None or base.mean == tuned.mean:
+    """Coloured only where the two intervals do not even touch."""
+    if base.low is None or base.high is None or tuned.low is None or tuned.high is None:
         return "same"
-    return "better" if (tuned.mean < base.mean) == (base.direction == "lower") else "worse"
+    if tuned.high < base.low:
+        return "better" if base.direction == "lower" else "worse"
+    if tuned.low > base.high:
+        return "worse" if base.direction == "lower" else "better"
+    return "same"
 
 
 def _count_rows(view: ComparisonView) -> list[dict[str, Any]]:

@@ -11,6 +11,7 @@ from markupsafe import Markup, escape
 
 WIDTH = 640
 NARROW = 460
+MARKS = 3_000
 
 
 class Bar(NamedTuple):
@@ -32,6 +33,8 @@ def number(value: float | None, *, signed: bool = False) -> str:
     """Three decimals, four below 0.1; an en dash where there is no figure."""
     if value is None:
         return "–"
+    if value == 0:
+        return "0"
     digits = 3 if abs(value) >= 0.0995 else 4
     text = f"{value:+.{digits}f}" if signed else f"{value:.{digits}f}"
     return text.replace("-", "−")
@@ -65,13 +68,14 @@ def forest(low: float | None, value: float, high: float | None, *, limit: float,
 
 
 def scatter(points: Sequence[Point], *, title: str, lower_is_better: bool, axis: tuple[str, str]) -> Markup:
-    """Base value (x) against tuned value (y) of each sample, with the line of no change; values beyond the frame sit on it."""
+    """Base value (x) against tuned value (y) of each sample, with the line of no change; values beyond the frame sit on it.
+    Of more than MARKS samples, every second, third … is drawn."""
     top = _nice(_quantile([v for p in points for v in p], 0.99) or 1.0)
     x, y = _Scale(0.0, top, 58, 398), _Scale(0.0, top, 348, 8)
     good = [Point(0, 0), Point(top, 0), Point(top, top)] if lower_is_better else [Point(0, 0), Point(0, top), Point(top, top)]
     parts = [f'<polygon points="{" ".join(f"{x(p.x):.1f},{y(p.y):.1f}" for p in good)}" class="good-side"/>']
     parts += [*_frame(x, y), _line(x(0), y(0), x(top), y(top), "zero")]
-    for p in points:
+    for p in points[:: math.ceil(len(points) / MARKS) or 1]:
         change = (p.x - p.y) * (1 if lower_is_better else -1)
         parts.append(_mark(x(min(p.x, top)), y(min(p.y, top)), "better" if change > 0 else "worse" if change < 0 else "same"))
     parts += [_text(228, 388, axis[0], anchor="middle"), _text(-178, 14, axis[1], anchor="middle", turn=True)]

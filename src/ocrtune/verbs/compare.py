@@ -4,6 +4,7 @@ Examples:
   ocrtune compare run:evaluate-base1234 run:evaluate-tuned567
   ocrtune compare runs/evaluate-base1234 runs/evaluate-tuned567 --metric wer
   ocrtune compare run:score-aa run:score-bb --resamples 20000 --seed 7
+  ocrtune compare run:ru-base run:ru-tuned --also '{"English": {"a": "run:en-base", "b": "run:en-tuned"}}'
 """
 
 from __future__ import annotations
@@ -221,10 +222,11 @@ def _page(found: Pair, base: Result, tuned: Result) -> PageView:
 def _reading(score: Score, side: Result) -> Reading:
     prediction = side.predictions[score.sample_id]
     dialect = DIALECTS.get(side.estimates[0].protocol.get("dialect", "plain"))()
+    text = decode(prediction, dialect).text
     note = {"length": "cut off at the token limit", "loop": "fell into a loop"}.get(prediction.finish)
     if prediction.error:
         note = f"failed: {prediction.error.kind}"
-    return Reading(decode(prediction, dialect).text, score.value or 0.0, note)
+    return Reading(text, score.value or 0.0, note or (None if text.strip() else "said nothing"))
 
 
 def _verdict(views: Mapping[str, ComparisonView]) -> dict[str, JsonValue]:
