@@ -84,7 +84,7 @@ async def streamed(response: httpx.Response) -> Reply:
 def whole(body: bytes) -> Reply:
     """The reply of a server that does not stream. Raises FailedReplyError."""
     chunk = _read(body)
-    choice = (chunk.choices or [None])[0]
+    choice = chunk.choices[0] if chunk.choices else None
     if choice is None or choice.message is None or choice.message.content is None:
         raise FailedReplyError("bad reply", f"no answer in the reply: {_beginning(body)}")
     return Reply(choice.message.text, _finish(choice.finish_reason or "stop"), chunk.usage)
