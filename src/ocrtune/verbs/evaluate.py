@@ -21,14 +21,14 @@ from pydantic import Field
 
 from ocrtune.config import read_yaml
 from ocrtune.contracts import Dialect, Engine, EngineOptions
-from ocrtune.core import Estimate, Prediction, Sample
+from ocrtune.core import Prediction, Sample
 from ocrtune.errors import InputError, ModelError, RunError
 from ocrtune.inference import PREDICTIONS, predict
 from ocrtune.models import notes
 from ocrtune.plugins import DIALECTS, ENGINES
 from ocrtune.runs import RunDir
 from ocrtune.sampling import load_split
-from ocrtune.verbs.score import ESTIMATE, SAMPLES, SCORES, Scored, Scoring, record, score_predictions
+from ocrtune.verbs.score import ESTIMATE, SAMPLES, SCORES, Scored, Scoring, record, score_predictions, table
 
 log = logging.getLogger("ocrtune")
 
@@ -102,18 +102,6 @@ def reader(config: Reading, into: RunDir) -> Iterator[Reader]:
         yield asked
     finally:
         engine.close()
-
-
-def table(estimates: Sequence[Estimate]) -> str:
-    """The figures with their intervals, and beside them what must be known to believe them."""
-    rows = [f"{'metric':<16}{'score':>8}   {'95 % interval':<18}{'samples':>8}{'documents':>11}"]
-    for e in estimates:
-        mean = "none" if e.mean is None else f"{e.mean:.4f}"
-        interval = "none" if e.low is None or e.high is None else f"{e.low:.4f} to {e.high:.4f}"
-        rows.append(f"{e.metric:<16}{mean:>8}   {interval:<18}{e.n:>8}{e.groups:>11}")
-    first = estimates[0]
-    counts = ("failed", "truncated", "looped", "empty", "unscored")
-    return "\n".join([*rows, " · ".join(f"{name} {getattr(first, name)}" for name in counts)])
 
 
 def _samples(config: Config, into: RunDir) -> list[Sample]:

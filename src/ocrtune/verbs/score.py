@@ -9,6 +9,7 @@ Examples:
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
@@ -28,6 +29,8 @@ from ocrtune.stats import Benchmark, Counts, Plan, Rule, estimate
 
 SCORES, ESTIMATE, SAMPLES = "scores.jsonl", "estimate.json", "samples.jsonl"
 OWN_PROTOCOL = ("metric", "pool", "normalisation")  # what scoring adds to the protocol of a reading
+
+log = logging.getLogger("ocrtune")
 
 _Estimates = TypeAdapter(list[Estimate])
 
@@ -76,6 +79,7 @@ def run(config: Config, into: RunDir) -> Scored:
     dialect = DIALECTS.get(stored.dialect)()
     scored = score_predictions(stored.samples, stored.predictions, dialect=dialect, scoring=config, protocol=stored.protocol)
     record(into, stored.samples, scored)
+    log.info(table(scored.estimates))
     into.finish("done", predictions=str(stored.file), scores=SCORES, estimate=ESTIMATE, samples=SAMPLES)
     return scored
 
@@ -115,6 +119,18 @@ def record(into: RunDir, samples: Sequence[Sample], scored: Scored) -> None:
     into.write(SAMPLES, samples)
     into.write(SCORES, scored.scores)
     into.write(ESTIMATE, _Estimates.dump_json(scored.estimates, indent=2) + b"\n")
+
+
+def table(estimates: Sequence[Estimate]) -> str:
+    """The figures with their intervals, and beside them what must be known to believe them."""
+    rows = [f"{'metric':<16}{'score':>8}   {'95 % interval':<18}{'samples':>8}{'documents':>11}"]
+    for e in estimates:
+        mean = "none" if e.mean is None else f"{e.mean:.4f}"
+        interval = "none" if e.low is None or e.high is None else f"{e.low:.4f} to {e.high:.4f}"
+        rows.append(f"{e.metric:<16}{mean:>8}   {interval:<18}{e.n:>8}{e.groups:>11}")
+    first = estimates[0]
+    counts = ("failed", "truncated", "looped", "empty", "unscored")
+    return "\n".join([*rows, " · ".join(f"{name} {getattr(first, name)}" for name in counts)])
 
 
 def read_estimates(folder: Path) -> list[Estimate]:
