@@ -218,9 +218,10 @@ def single_image(value: Any) -> Any:
 
 
 def image_file(value: Any, folder: Path, spool: Callable[[bytes], Path]) -> Path:
-    """A file for an image field: a path (relative to `folder` or its images/), a file:// or data: address, bytes, or {bytes, path, url}.
+    """A file for an image field: a path, a file:// or data: address, bytes, or an object of {bytes, path, url}.
 
-    `spool` keeps bytes in a temporary file. Raises InputError saying why there is no picture.
+    Paths are relative to `folder` or its images/. `spool` keeps bytes in a temporary file.
+    Raises InputError saying why there is no picture.
     """
     if isinstance(value, Mapping):
         value = next((value[k] for k in ("bytes", "path", "url", "image") if value.get(k)), None)

@@ -14,8 +14,8 @@ from ocrtune.sources.dataset import Dataset
 def made(folder: Path) -> Path:
     Image.new("RGB", (8, 4), "red").save(folder / "a.png")
     target = TextTarget(text="t")
-    train = [Sample(id="1", group="g", images=(ImageRef(path="a.png"),), target=target, question="What?", tags={"language": "ru"}),
-             Sample(id="2", group="g", images=(ImageRef(path="a.png"),))]  # fmt: skip
+    bare = Sample(id="2", group="g", images=(ImageRef(path="a.png"),))
+    train = [bare.model_copy(update={"id": "1", "target": target, "question": "What?", "tags": {"language": "ru"}}), bare]
     test = [Sample(id="3", group="h", images=(ImageRef(path="gone.png"),), target=target)]
     (folder / "train.jsonl").write_text("".join(s.line() + "\n" for s in train))
     (folder / "test.jsonl").write_text("".join(s.line() + "\n" for s in test))
