@@ -34,7 +34,7 @@ class Config(Section):
     """What documents are made. The same options give the same texts on every machine."""
 
     languages: tuple[str, ...] = Field(("ru",), min_length=1, description="any of ru, en, zh-Hant, zh-Hans")
-    count: int = Field(40, ge=1, le=9_999, description="documents per language; 40 give about 1,500 lines")
+    count: int = Field(40, ge=1, le=9_999, description="documents per language; 40 give about 2,000 lines")
     templates: tuple[str, ...] = Field((), description="any of invoice, letter, contract, report, columns; all when empty")
     pages: int = Field(1, ge=1, le=50, description="about how many pages a document has")
     seed: int = Field(0, description="other seeds give other documents")
@@ -60,6 +60,8 @@ def run(config: Config, into: RunDir) -> Synthesis:
     """Make what is not there yet. Documents appear whole, the PDF last."""
     generator = choose(config)
     orders = list(plan(config, generator))
+    for cut_short in (into.path / DOCUMENTS).glob(".*"):
+        cut_short.unlink()
     missing = [order for order in orders if not (into.path / DOCUMENTS / f"{name(order)}.pdf").exists()]
     if len(missing) < len(orders):
         log.info("%d of %d documents are there already", len(orders) - len(missing), len(orders))

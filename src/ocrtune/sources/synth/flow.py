@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
-from ocrtune.sources.synth.model import GAP, HEAD_SCALE, Block, Flow, Manuscript
+from ocrtune.sources.synth.model import GAP, HEAD_SCALE, Block, Flow, Manuscript, leads
 
 POINT = 25.4 / 72
 PAD = 1.3  # inside table cells
@@ -144,7 +144,7 @@ class Typesetter:
 
 
 class _Chunk(NamedTuple):
-    """Galleys that must stay together: a heading, caption or small line with what follows."""
+    """Galleys that must stay together: headings, captions, signatures with what follows."""
 
     galleys: tuple[Galley, ...]
     height: float
@@ -154,7 +154,7 @@ def _chunks(galleys: Sequence[Galley]) -> Iterator[_Chunk]:
     kept: list[Galley] = []
     for galley in galleys:
         kept.append(galley)
-        if galley.block.kind not in ("section-header", "caption") and not galley.block.small:
+        if not leads(galley.block):
             yield _Chunk(tuple(kept), sum(g.height for g in kept))
             kept = []
     if kept:

@@ -16,6 +16,7 @@ class Block(NamedTuple):
 
     Tables have `rows`, of which the first `head` are header rows (none for a list of keys and values); columns named in
     `figures` hold numbers and stand flush right. A stamp is drawn from `text`: its rim, a newline, its centre.
+    `keep` holds a block on one page with the next one, as headings and captions always are.
     """
 
     kind: Kind
@@ -25,6 +26,12 @@ class Block(NamedTuple):
     head: int = 0
     figures: tuple[int, ...] = ()
     small: bool = False
+    keep: bool = False
+
+
+def leads(block: Block) -> bool:
+    """Must this block stand on the same page as the next one?"""
+    return block.keep or block.small or block.kind in ("section-header", "caption")
 
 
 class Flow(NamedTuple):

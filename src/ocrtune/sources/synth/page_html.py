@@ -9,7 +9,7 @@ import io
 from ocrtune.sources.synth import stamp
 from ocrtune.sources.synth.flow import STAMP
 from ocrtune.sources.synth.fonts import Face
-from ocrtune.sources.synth.model import GAP, HEAD_SCALE, Block, Flow, Manuscript
+from ocrtune.sources.synth.model import GAP, HEAD_SCALE, Block, Flow, Manuscript, leads
 
 RULES = {
     "grid": "table.t td, table.t th { border: 0.2mm solid #777; }",
@@ -47,9 +47,9 @@ def _css(manuscript: Manuscript, face: Face) -> str:
         f"font: {style.size}pt/{style.leading} '{face.family}', sans-serif; color: #141414; line-break: strict }}"
         f"h1, h2, p, table {{ break-inside: avoid; margin: 0 0 0.45em }} .single p.left {{ text-align: {justify} }}"
         f"h1 {{ font-size: {HEAD_SCALE['title']}em; color: {accent}; margin-bottom: 0.7em; line-height: 1.25 }}"
-        f"h2 {{ font-size: {HEAD_SCALE['section-header']}em; color: {accent}; break-after: avoid; line-height: 1.3 }}"
-        f".caption {{ font-size: {HEAD_SCALE['caption']}em; break-after: avoid }}"
-        ".small { font-size: 0.85em; break-after: avoid }"
+        f"h2 {{ font-size: {HEAD_SCALE['section-header']}em; color: {accent}; line-height: 1.3 }}"
+        f".caption {{ font-size: {HEAD_SCALE['caption']}em }}"
+        ".small { font-size: 0.85em } .keep { break-after: avoid }"
         ".center { text-align: center } .right { text-align: right } .n { white-space: nowrap }"
         "table { border-collapse: collapse; width: calc(100% - 0.3mm); font-size: 0.92em; line-height: 1.25 }"
         "table.t { margin: 0.4em 0 0.9em }"
@@ -73,7 +73,7 @@ def _block(block: Block, face: Face, seed: str) -> str:
     if block.rows:
         return _table(block)
     tag = {"title": "h1", "section-header": "h2"}.get(block.kind, "p")
-    classes = f"{block.kind} {block.align}{' small' * block.small}"
+    classes = f"{block.kind} {block.align}{' small' * block.small}{' keep' * leads(block)}"
     return f"<{tag} class='{classes}'>{_words(block.text)}</{tag}>"
 
 

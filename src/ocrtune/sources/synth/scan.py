@@ -6,12 +6,16 @@ where it is seen. Nothing of it shows through: the picture covers the whole page
 
 from __future__ import annotations
 
+import hashlib
 import io
+import re
 from typing import Any
 
 import numpy as np
 
 from ocrtune.sources.synth.degrade import skew, turn, turn_matrix, wear
+
+IDENTIFIER = re.compile(rb"/ID\[<[0-9A-F]{32}><[0-9A-F]{32}>\]")
 
 
 def scanned(pdf: bytes, seed: int, strength: float, dpi: int = 200) -> bytes:
@@ -66,8 +70,11 @@ def _cover(document: Any, page: Any, jpeg: bytes) -> None:
 
 
 def _saved(document: Any, *, close: bool = True) -> bytes:
+    """The file, with an identifier made of its content: pdfium would make one of the time."""
     target = io.BytesIO()
     document.save(target)
     if close:
         document.close()
-    return target.getvalue()
+    body, found, trailer = target.getvalue().rpartition(b"trailer")
+    name = hashlib.md5(body, usedforsecurity=False).hexdigest().upper().encode()
+    return body + found + IDENTIFIER.sub(lambda m: m[0][:4] + b"<" + name + b"><" + name + b">]", trailer)

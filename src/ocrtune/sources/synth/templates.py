@@ -71,8 +71,8 @@ def dress(template: str, rng: random.Random) -> Style:
     )
 
 
-def text(words: str, **more: bool) -> Block:
-    return Block("text", words, small=more.get("small", False))
+def text(words: str, *, small: bool = False, keep: bool = False) -> Block:
+    return Block("text", words, small=small, keep=keep)
 
 
 def seal(speech: Tongue, rng: random.Random) -> Block:
@@ -119,9 +119,13 @@ def _items(speech: Tongue, rng: random.Random) -> Block:
     return Block("table", rows=tuple(rows), head=1, figures=(2, 4, 5))
 
 
-def _signatures(speech: Tongue, rng: random.Random, roles: tuple[str, str]) -> list[Block]:
-    lines = [text(f"{speech.labels[role]} ____________ {speech.person(rng)}") for role in roles]
-    return [*lines, seal(speech, rng)] if rng.random() < 0.75 else lines
+def _signatures(speech: Tongue, rng: random.Random, roles: tuple[str, ...]) -> list[Block]:
+    """Lines to sign on and usually a stamp, all on one page."""
+    stamped = rng.random() < 0.7
+    lines = [
+        text(f"{speech.labels[role]} ____________ {speech.person(rng)}", keep=stamped or role != roles[-1]) for role in roles
+    ]
+    return [*lines, seal(speech, rng)] if stamped else lines
 
 
 def letter(speech: Tongue, rng: random.Random, pages: int) -> tuple[Flow, ...]:
@@ -140,8 +144,8 @@ def letter(speech: Tongue, rng: random.Random, pages: int) -> tuple[Flow, ...]:
     ]
     for _ in range(rng.randint(3, 5) * pages):
         blocks.append(text(speech.line("requests", rng) + speech.joint + speech.paragraph(rng, rng.randint(1, 3))))
-    blocks += [text(speech.line("closings", rng)), text(f"{speech.labels['director']} ____________ {speech.person(rng)}")]
-    return (Flow(1, (*blocks, *([seal(speech, rng)] if rng.random() < 0.6 else []))),)
+    blocks.append(text(speech.line("closings", rng), keep=True))
+    return (Flow(1, (*blocks, *_signatures(speech, rng, ("director",)))),)
 
 
 def contract(speech: Tongue, rng: random.Random, pages: int) -> tuple[Flow, ...]:
