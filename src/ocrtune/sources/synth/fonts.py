@@ -100,7 +100,8 @@ def faces(language: str, families: tuple[str, ...] | None = None) -> list[Face]:
         )
     chosen = [face for face in found if families is None or face.family in families]
     if not chosen:
-        raise ConfigError(f"none of the fonts {families} is found for {language}", hint=", ".join(f.family for f in found))
+        asked, there = ", ".join(families or ()), ", ".join(face.family for face in found)
+        raise ConfigError(f"none of these fonts is found for {language}: {asked}", hint=f"found on this machine: {there}")
     return chosen
 
 
