@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from typing import Any
 
 NOISY = ("transformers", "huggingface_hub", "datasets", "torch", "peft", "accelerate", "httpx", "httpcore", "PIL",
-         "matplotlib", "fontTools", "fpdf", "RapidOCR", "tensorboard", "absl")  # fmt: skip
+         "matplotlib", "fontTools", "fpdf", "RapidOCR", "tensorboard", "absl", "bitsandbytes", "kernels")  # fmt: skip
 
 
 class _Lines(logging.Handler):

@@ -100,19 +100,23 @@ def _show(options: ShowOptions, face: Face) -> None:
 
 
 def _tree(options: TreeOptions, face: Face) -> None:
-    """Show which run was made from which.
+    """Show which run was made from which. A run made from several stands under the youngest of them.
 
     Examples:
       ocrtune runs tree
     """
     runs = {run.id: run for run in RunDir.every(face.root)}
-    parents = {name: [p for p in _parents(run, runs) if p != name] for name, run in runs.items()}
+    order = {name: position for position, name in enumerate(runs)}
+    parents = {
+        name: sorted((p for p in _parents(run, runs) if order[p] < order[name]), key=order.__getitem__)
+        for name, run in runs.items()
+    }
     if face.as_json:
         print_json(parents)
         return
     for name in runs:
         if not parents[name]:
-            print("\n".join(_branch(name, runs, parents, ())))
+            print("\n".join(_branch(name, runs, parents, 0)))
 
 
 def _gc(options: GcOptions, face: Face) -> None:
@@ -165,12 +169,14 @@ def _parents(run: RunDir, runs: Mapping[str, RunDir]) -> list[str]:
     return found
 
 
-def _branch(name: str, runs: Mapping[str, RunDir], parents: Mapping[str, list[str]], above: tuple[str, ...]) -> Iterator[str]:
+def _branch(name: str, runs: Mapping[str, RunDir], parents: Mapping[str, list[str]], depth: int) -> Iterator[str]:
+    """Lines for a run and all below it. Parents are older than their children, so this ends."""
+    also = f"  (also from {', '.join(parents[name][:-1])})" if len(parents[name]) > 1 else ""
     status = runs[name].status
-    yield "   " * len(above) + ("└─ " if above else "") + f"{name}  {tint(status, COLOURS[status])}"
+    yield "   " * depth + ("└─ " if depth else "") + f"{name}  {tint(status, COLOURS[status])}{also}"
     for child in runs:
-        if name in parents[child] and child not in above:
-            yield from _branch(child, runs, parents, (*above, name))
+        if parents[child] and parents[child][-1] == name:
+            yield from _branch(child, runs, parents, depth + 1)
 
 
 def _open(name: str, face: Face) -> RunDir:

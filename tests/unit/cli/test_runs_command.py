@@ -51,6 +51,15 @@ def test_tree_follows_inputs_by_run_name_id_and_path(tmp_path: Path, capsys: Cau
     assert lines == [f"{data.id}  done", f"└─ {tuned.id}  done", f"└─ {merged.id}  done"]
 
 
+def test_tree_shows_a_run_once_under_its_youngest_parent(tmp_path: Path, capsys: Caught) -> None:
+    data = make(tmp_path, "prepare", 1, "done")
+    tuned = make(tmp_path, "train", 2, "done", data=f"run:{data.id}")
+    read = make(tmp_path, "evaluate", 3, "done", model=f"run:{tuned.id}", data=f"run:{data.id}")
+    main(["runs", "tree", "--runs", str(tmp_path)])
+    lines = [line.strip() for line in capsys.readouterr().out.splitlines()]
+    assert lines == [f"{data.id}  done", f"└─ {tuned.id}  done", f"└─ {read.id}  done  (also from {data.id})"]
+
+
 def test_gc_removes_only_unfinished_runs_that_nothing_was_made_from(tmp_path: Path, capsys: Caught) -> None:
     used = make(tmp_path, "prepare", 1, "failed")
     made = make(tmp_path, "train", 2, "done", data=f"run:{used.id}")
