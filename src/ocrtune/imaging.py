@@ -6,6 +6,7 @@ import contextlib
 import hashlib
 import io
 import math
+import os
 import struct
 import textwrap
 import unicodedata
@@ -15,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ocrtune.core import ImageRef, Size
-from ocrtune.errors import InputError
+from ocrtune.errors import InputError, disk_errors
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -126,8 +127,27 @@ def sha256(content: bytes) -> str:
     return hashlib.sha256(content).hexdigest()
 
 
-def image_suffix(content: bytes) -> str:
-    """The usual file suffix of encoded image bytes that `open_image` accepts, e.g. ".jpg"."""
+def store_image(folder: Path, content: bytes) -> str:
+    """Keep encoded image bytes that `open_image` accepts under a name made of their content; gives that name.
+
+    Written beside and renamed, without waiting for the disk: a kill loses nothing, and waiting costs more than rendering.
+    """
+    path = folder / f"{sha256(content)[:16]}{_suffix(content)}"
+    with disk_errors(str(path)):
+        folder.mkdir(exist_ok=True)
+        if path.exists():
+            return path.name
+        beside = path.with_name(f".{path.name}")
+        try:
+            beside.write_bytes(content)
+            os.replace(beside, path)
+        except BaseException:
+            beside.unlink(missing_ok=True)
+            raise
+    return path.name
+
+
+def _suffix(content: bytes) -> str:
     from PIL import Image as Pillow
 
     with warnings.catch_warnings():

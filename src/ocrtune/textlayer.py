@@ -50,10 +50,11 @@ class Glyph(NamedTuple):
 
 
 class Line(NamedTuple):
-    """Text on one baseline without a gap of a column in it. `height` is the usual one of its glyphs' cells."""
+    """Text on one baseline without a gap of a column in it. `cells` bounds its glyphs' cells, `height` is their usual one."""
 
     text: str
     box: Rect
+    cells: Rect
     height: float
     glyphs: tuple[Glyph, ...]
     upright: bool = True
@@ -233,7 +234,7 @@ def _continues(line: Sequence[Glyph], glyph: Glyph) -> bool:
         return False
     if not glyph.upright:
         return True  # only pdfium knows where slanted and vertical lines break
-    largest = max((g for g in line if g.inked), key=lambda g: g.height)
+    largest = max((g for g in line[-40:] if g.inked), key=lambda g: g.height)
     if max(largest.height, glyph.height) > 2.2 * min(largest.height, glyph.height):
         return False
     if max(_overlap(largest.cell, glyph.cell), _overlap(last.cell, glyph.cell)) < 0.5:
@@ -260,7 +261,8 @@ def _line(glyphs: Sequence[Glyph]) -> Line:
     inked = [g for g in glyphs if g.inked]
     text = " ".join(unicodedata.normalize("NFC", "".join(g.text for g in glyphs)).split())
     upright = all(g.upright is not False for g in inked)
-    return Line(text, _bounds([g.box for g in inked]), median(g.height for g in inked), tuple(glyphs), upright)
+    cells = _bounds([g.cell for g in inked])
+    return Line(text, _bounds([g.box for g in inked]), cells, median(g.height for g in inked), tuple(glyphs), upright)
 
 
 def _with_lost_spaces(glyphs: Sequence[Glyph]) -> list[Glyph]:
@@ -329,14 +331,10 @@ def _adjoin(one: Line, other: Line) -> float | None:
     if not (one.upright and other.upright) or one.vertical or other.vertical:
         return None
     height = max(one.height, other.height)
-    if height > 1.6 * min(one.height, other.height) or _overlap(_cells(one), _cells(other)) < 0.6:
+    if height > 1.6 * min(one.height, other.height) or _overlap(one.cells, other.cells) < 0.6:
         return None
     gap = max(other.box[0] - one.box[2], one.box[0] - other.box[2])
     return gap if -0.1 * height < gap < REJOIN_GAP * height else None
-
-
-def _cells(line: Line) -> Rect:
-    return _bounds([g.cell for g in line.glyphs if g.inked])
 
 
 def _joined(one: Line, other: Line) -> Line:

@@ -26,9 +26,9 @@ from ocrtune.config import closest
 from ocrtune.contracts import Draft, Rejected, Source, SourceOptions
 from ocrtune.core import ImageRef, ModelRef, Noun, Sample, Size, target_text
 from ocrtune.errors import InputError
-from ocrtune.imaging import image_suffix, open_image, perceptual_hash, sha256
+from ocrtune.imaging import open_image, perceptual_hash, sha256, store_image
 from ocrtune.plugins import FAMILIES, SOURCES
-from ocrtune.runs import RunDir, read_lines, write_atomic
+from ocrtune.runs import RunDir, read_lines
 from ocrtune.sampling import (
     DatasetManifest,
     Filters,
@@ -153,7 +153,7 @@ def find_jobs(config: Config, into: RunDir) -> Plan:
 
 
 def _paths(name: str, into: RunDir) -> list[Path]:
-    path = into.resolve(name)
+    path = into.resolve(name, "dataset", "documents")
     if path.exists():
         return [path]
     if any(mark in name for mark in "*?["):
@@ -241,12 +241,9 @@ def _keep(draft: Draft, config: Config, filters: Filters, job: Job, into: RunDir
     text = target_text(draft.target)
     if (filter_name := filters.verdict(text, image.width * image.height)) is not None:
         return Entry(job=job.key, where=draft.where, dropped=filter_name)
-    mark = sha256(content)
-    name = f"images/{mark[:16]}{image_suffix(content)}"
-    if not (into.path / name).exists():
-        write_atomic(into.path / name, content)
+    name = store_image(into.path / "images", content)
     tags = {**_script_tag(text), **draft.tags, **config.tags}
-    ref = ImageRef(path=name, sha256=mark, width=image.width, height=image.height)
+    ref = ImageRef(path=f"images/{name}", sha256=sha256(content), width=image.width, height=image.height)
     sample = Sample(id=_sample_id(draft.where), group=draft.group, images=(ref,), task=draft.task, question=draft.question,
                     target=draft.target, tags=tags)  # fmt: skip
     return Entry(job=job.key, sample=sample, picture=f"{perceptual_hash(image):016x}")

@@ -255,7 +255,7 @@ def test_a_full_disk_is_one_clear_error(tmp_path: Path, monkeypatch: pytest.Monk
 
 
 def test_kill_9_loses_nothing_and_the_same_command_goes_on(tmp_path: Path) -> None:
-    folder = documents(tmp_path / "in", 3, pages=12)
+    folder = documents(tmp_path / "in", 3, pages=30)
     whole = run(tmp_path / "whole", folder, unit="line")
     script = (
         "from pathlib import Path\nfrom ocrtune.verbs import prepare\nfrom ocrtune.runs import RunDir\n"
@@ -266,11 +266,11 @@ def test_kill_9_loses_nothing_and_the_same_command_goes_on(tmp_path: Path) -> No
     journal = tmp_path / "cut" / "journal.jsonl"
     with subprocess.Popen([sys.executable, "-c", script], stderr=subprocess.DEVNULL) as process:
         deadline = time.monotonic() + 60
-        while not (journal.exists() and journal.read_bytes().count(b"\n") > 50) and time.monotonic() < deadline:
+        while not (journal.exists() and journal.read_bytes().count(b"\n") > 30) and time.monotonic() < deadline:
             time.sleep(0.01)
         os.kill(process.pid, signal.SIGKILL)
     before = journal.read_text("utf-8").splitlines()
-    assert 50 < len(before) < 144 and not (tmp_path / "cut" / "train.jsonl").exists()
+    assert 30 < len(before) < 360 and not (tmp_path / "cut" / "train.jsonl").exists()
     stamps = {p.name: p.stat().st_mtime_ns for p in (tmp_path / "cut" / "images").glob("*.png")}
 
     resumed = run(tmp_path / "cut", folder, unit="line")
@@ -278,7 +278,7 @@ def test_kill_9_loses_nothing_and_the_same_command_goes_on(tmp_path: Path) -> No
     assert resumed == whole
     assert (tmp_path / "cut" / "test.jsonl").read_bytes() == (tmp_path / "whole" / "test.jsonl").read_bytes()
     after = journal.read_text("utf-8").splitlines()
-    assert after[: len(before) - 1] == before[:-1] and len([line for line in after if '"sample"' in line]) == 144
+    assert after[: len(before) - 1] == before[:-1] and len([line for line in after if '"sample"' in line]) == 360
     assert all((tmp_path / "cut" / "images" / name).stat().st_mtime_ns == stamp for name, stamp in stamps.items())
     assert not list((tmp_path / "cut" / "images").glob(".*"))
 
