@@ -14,6 +14,7 @@ from ocrtune.config import Section, closest, merge
 from ocrtune.errors import ConfigError
 
 NO_VALUE = "\0no value\0"
+JSON_WORD = re.compile(r"(?<![^,])\s*(true|false|null)\s*(?![^,])")  # pydantic-settings would read these as JSON
 SEVERAL = re.compile(r"\(default: [(\[](.*)[)\]]\)$")
 DULL = re.compile(r" \((default: null|default: None|required|default: \[\]|default: \(\)|default: \{\})\)")
 
@@ -45,6 +46,7 @@ class Flags:
         self.places = [n for n, f in options.model_fields.items() if f.is_required()] if places is None else list(places)
         self._parser = _Parser(add_help=False, allow_abbrev=False)
         self._parser.add_argument("rest", nargs="*")
+        self._texts: set[str] = set()  # options that are several texts
         self.option_flags: list[Flag] = []
         self.face_flags: list[Flag] = []
         self._option_source = self._source(options, self.option_flags, dual=True)
@@ -70,6 +72,7 @@ class Flags:
         for name in [name for name, value in given.items() if _lacks_value(value)]:
             problems.append(f"--{_kebab(name)} needs a value")
             del given[name]
+        given |= {name: [JSON_WORD.sub(r'"\1"', text) for text in given[name]] for name in self._texts & given.keys()}
         face = self._read(self._face_source, {k: v for k, v in given.items() if k in self._face_names}, problems)
         options = self._read(self._option_source, {k: v for k, v in given.items() if k not in self._face_names}, problems)
         placed, left = self._place(rest, options)
@@ -111,6 +114,8 @@ class Flags:
             name = str(details["dest"])
             if "action" not in details or details["action"] == "append":
                 details |= {"nargs": "?", "const": NO_VALUE if details.get("metavar") != "JSON" else "{}"}
+            if details.get("action") == "append" and _kind(str(details["metavar"])) in ("text,…", "path,…"):
+                self._texts.add(name)
             if details.get("metavar") != "JSON":
                 flags.append(_flag(options, name, names, details))
             return argparse.ArgumentParser.add_argument(context, *names, **details)

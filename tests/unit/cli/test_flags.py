@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from pydantic import Field
 
@@ -30,6 +30,7 @@ def test_any_text_arrives_as_it_was_typed(text: str) -> None:
 
 
 @given(st.lists(names, min_size=1))
+@example(["null", "a", "true", "007", "1e5"])
 def test_lists_may_repeat_the_flag_or_use_commas(words: list[str]) -> None:
     repeated = FLAGS.parse([f"--first={word}" for word in words])
     joined = FLAGS.parse([f"--first={','.join(words)}"])
