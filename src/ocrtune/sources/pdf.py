@@ -126,7 +126,32 @@ class _View:
         self._pad = max(2, round(PADDING_INCHES * options.dpi))
         self._hidden_text = options.hidden_text
         self._tags = tags
-        self._lines = build_lines(glyphs)
+        self._lines = build_lines(self._split_at_rules(glyphs))
+
+    def _split_at_rules(self, glyphs: Sequence[Glyph]) -> list[Glyph]:
+        """A line break where a ruled table has a vertical rule between two cells."""
+        out: list[Glyph] = []
+        last: Glyph | None = None
+        for glyph in glyphs:
+            if glyph.inked:
+                if last is not None and self._ruled(last, glyph):
+                    out.append(Glyph("\n"))
+                last = glyph
+            out.append(glyph)
+        return out
+
+    def _ruled(self, last: Glyph, glyph: Glyph) -> bool:
+        left, right = int(last.box[2]) + 1, int(glyph.box[0])
+        if not (glyph.upright and 0.3 * glyph.height < right - left < 3 * glyph.height):
+            return False
+        between = self._grey[max(int(glyph.cell[1]), 0) : int(glyph.cell[3]) + 1, max(left, 0) : right].astype(int)
+        if between.size == 0:
+            return False
+        # in a rule every pixel from top to bottom is darker, or every one lighter, than the paper
+        return bool(
+            (between.max(axis=0).min() <= between.max() - INK_CONTRAST)
+            or (between.min(axis=0).max() >= between.min() + INK_CONTRAST)
+        )
 
     def whole(self) -> Iterator[Draft | Rejected]:
         """The page with its blocks as regions."""

@@ -104,6 +104,13 @@ def test_cells_of_a_row_stay_on_one_line_of_the_page(sheet: FPDF, tmp_path: Path
     assert target_text(page.target) == "Bolt 3 1.50\nNut 4 1.50"
 
 
+def test_cells_with_a_rule_between_them_are_lines_of_their_own(sheet: FPDF, tmp_path: Path) -> None:
+    sheet.text(50, 100, "59  t")
+    sheet.line(69, 80, 69, 110)
+    sheet.text(50, 140, "60  t")
+    assert texts(read(saved(sheet, tmp_path))[0]) == ["59", "t", "60 t"]
+
+
 @pytest.mark.parametrize("turn", [90, 180, 270])
 def test_a_rotated_page_is_read_upright(turn: int, sheet: FPDF, tmp_path: Path) -> None:
     with sheet.rotation(turn, 300, 400):
