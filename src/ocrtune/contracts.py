@@ -207,6 +207,9 @@ class LoadOptions(NamedTuple):
     max_pixels: int | None = None
 
 
+AS_STORED = LoadOptions()
+
+
 class Loaded(NamedTuple):
     """A model with its processor; typed loosely because torch stays out of the trunk."""
 
@@ -258,7 +261,7 @@ class Family(Protocol):
     def load(self, ref: ModelRef, options: LoadOptions) -> Loaded:
         """Weights (safetensors only), adapter and processor. Raises ModelError / ResourceError / MissingExtraError."""
 
-    def load_processor(self, ref: ModelRef, options: LoadOptions = LoadOptions()) -> Any: ...
+    def load_processor(self, ref: ModelRef, options: LoadOptions = AS_STORED) -> Any: ...
 
     def sees(self, processor: Any, size: Size) -> Size:
         """The pixel size the model really gets for an image of `size`."""
@@ -317,8 +320,8 @@ class TrainOptions(Section):
     lora: LoraOptions = Field(LoraOptions(), description="where adapters go; with method full, which groups are trained")
     train_tokens: Literal["auto", "none", "all-new"] = Field(
         "auto",
-        description="embeddings trained besides the adapters: auto = tokens of the answers that the base never learnt, all-new = all "
-        "tokens of the answers",
+        description="embeddings trained besides the adapters: auto = tokens of the answers that the base never learnt, "
+        "all-new = all tokens of the answers",
     )
     quantization: Literal["none", "4bit", "8bit"] = Field("none", description="keep frozen language weights in 4 or 8 bits")
     learning_rate: float = Field(2e-4, gt=0, description="peak learning rate")

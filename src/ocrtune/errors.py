@@ -117,12 +117,19 @@ def memory_errors(what: str, hint: str) -> Iterator[None]:
     except (RuntimeError, MemoryError) as cause:
         if not out_of_memory(cause):
             raise
-        raise ResourceError(f"memory ran out while {what}: {str(cause).splitlines()[0] if str(cause) else 'no detail'}", hint=hint) from cause
+        raise ResourceError(
+            f"memory ran out while {what}: {str(cause).splitlines()[0] if str(cause) else 'no detail'}", hint=hint
+        ) from cause
 
 
 def out_of_memory(error: BaseException) -> bool:
     """Whether a foreign exception means that memory ran out (CUDA, MPS and CPU allocators each say it differently)."""
     text = str(error).lower()
-    return isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError" or (
-        isinstance(error, RuntimeError) and any(s in text for s in ("out of memory", "not enough memory", "can't allocate memory"))
-    )  # fmt: skip
+    return (
+        isinstance(error, MemoryError)
+        or type(error).__name__ == "OutOfMemoryError"
+        or (
+            isinstance(error, RuntimeError)
+            and any(s in text for s in ("out of memory", "not enough memory", "can't allocate memory"))
+        )
+    )

@@ -20,7 +20,9 @@ def model_ref(name: str | Path, *, adapter: str | Path | None = None, base: str 
     folder = Path(name)
     if (folder / "adapter_config.json").is_file():
         if adapter is not None:
-            raise ModelError(f"{name} is an adapter already, a second one ({adapter}) cannot go on top", hint="ocrtune merge it first")
+            raise ModelError(
+                f"{name} is an adapter already, a second one ({adapter}) cannot go on top", hint="ocrtune merge it first"
+            )
         return ModelRef(base=str(base or _recorded_base(folder)), adapter=str(folder))
     if folder.exists() and not (folder / "config.json").is_file():
         raise ModelError(
@@ -28,7 +30,9 @@ def model_ref(name: str | Path, *, adapter: str | Path | None = None, base: str 
             hint="give a checkpoint folder, an adapter folder, run:<id> or a hub id",
         )
     if adapter is not None and not (Path(adapter) / "adapter_config.json").is_file():
-        raise ModelError(f"{adapter} holds no PEFT adapter: adapter_config.json is missing", hint="give the folder that train wrote")
+        raise ModelError(
+            f"{adapter} holds no PEFT adapter: adapter_config.json is missing", hint="give the folder that train wrote"
+        )
     return ModelRef(base=str(name), adapter=None if adapter is None else str(adapter))
 
 
@@ -80,7 +84,8 @@ def _from_hub(ref: ModelRef) -> Path:
         from huggingface_hub import hf_hub_download
     try:
         return Path(hf_hub_download(ref.base, "config.json", revision=ref.revision))
-    except Exception as cause:  # noqa: BLE001 - the hub client raises dozens of types, all meaning the same here
+    except Exception as cause:
         raise ModelError(
-            f"there is no folder {ref.base!r}, and the hub has no such model: {cause}", hint="check the path; hub ids look like org/name"
+            f"there is no folder {ref.base!r}, and the hub has no such model: {cause}",
+            hint="check the path; hub ids look like org/name",
         ) from cause

@@ -36,7 +36,9 @@ class Local:
     def __init__(self, options: EngineOptions) -> None:
         options.only(self.name, "model", "adapter", "device", "dtype", "batch_size", "temperature", "max_pixels", "min_pixels")
         if options.model is None:
-            raise ConfigError("the local engine needs a model", hint="give --model a checkpoint folder, an adapter folder or a hub id")
+            raise ConfigError(
+                "the local engine needs a model", hint="give --model a checkpoint folder, an adapter folder or a hub id"
+            )
         self.options = options
         self._ref = model_ref(options.model, adapter=options.adapter)
         self._family: Family | None = None

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal
 
-from ocrtune.contracts import Ask, Encoded, Forced, Loaded, LoadOptions, Reading
+from ocrtune.contracts import AS_STORED, Ask, Encoded, Forced, Loaded, LoadOptions, Reading
 from ocrtune.core import ModelRef, Size
 from ocrtune.families import _generation, _loading, _merging, _sequences, _tree
 
@@ -22,7 +22,7 @@ class Common:
         self.bound(loaded.processor, options)
         return loaded
 
-    def load_processor(self, ref: ModelRef, options: LoadOptions = LoadOptions()) -> Any:
+    def load_processor(self, ref: ModelRef, options: LoadOptions = AS_STORED) -> Any:
         processor = _loading.load_processor(ref, options)
         self.bound(processor, options)
         return processor
@@ -74,5 +74,6 @@ class Common:
 
     def save_merged(self, ref: ModelRef, folder: Path, *, dtype: str, trust_remote_code: bool = False) -> dict[str, str]:
         stored = _merging.main_dtype(_merging.tensors(_merging.base_folder(ref)))
-        tuned = self.load(ref, LoadOptions(device="cpu", dtype=stored, trust_remote_code=trust_remote_code))
+        inside = stored if dtype in ("auto", stored) else "float32"  # sums are rounded once, to the precision that is kept
+        tuned = self.load(ref, LoadOptions(device="cpu", dtype=inside, trust_remote_code=trust_remote_code))
         return self.save(_merging.merged(tuned.model), ref, folder, dtype=dtype)

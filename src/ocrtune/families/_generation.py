@@ -12,7 +12,9 @@ from ocrtune.families import _sequences
 HINT = "lower batch_size or max_pixels, or choose quantization 4bit"
 
 
-def read(loaded: Loaded, rows: Sequence[Encoded], limits: Sequence[int], batch: dict[str, Any], temperature: float) -> list[Reading]:
+def read(
+    loaded: Loaded, rows: Sequence[Encoded], limits: Sequence[int], batch: dict[str, Any], temperature: float
+) -> list[Reading]:
     """Generate for one left-padded `batch` of `rows`; each row ends at a stop token or at its own limit."""
     import torch
     from transformers import LogitsProcessorList, StoppingCriteriaList
@@ -22,10 +24,16 @@ def read(loaded: Loaded, rows: Sequence[Encoded], limits: Sequence[int], batch: 
     start = batch["input_ids"].shape[1]
     trace = _trace(start)
     ends = _limits([start + n for n in limits])
-    how: dict[str, Any] = {"do_sample": True, "temperature": temperature, "top_p": 1.0, "top_k": 0} if temperature else {"do_sample": False}
+    how: dict[str, Any] = (
+        {"do_sample": True, "temperature": temperature, "top_p": 1.0, "top_k": 0} if temperature else {"do_sample": False}
+    )
     with torch.inference_mode(), memory_errors(f"reading a batch of {len(rows)}", HINT):
-        out = model.generate(**placed(model, batch), generation_config=_settings(model, processor, stops, how, max(limits)),
-                             logits_processor=LogitsProcessorList([trace]), stopping_criteria=StoppingCriteriaList([ends]))  # fmt: skip
+        out = model.generate(
+            **placed(model, batch),
+            generation_config=_settings(model, processor, stops, how, max(limits)),
+            logits_processor=LogitsProcessorList([trace]),
+            stopping_criteria=StoppingCriteriaList([ends]),
+        )
     trace.close(out)
     found = []
     for n, row in enumerate(rows):
@@ -52,7 +60,9 @@ def force(loaded: Loaded, asks: Sequence[Ask], answers: Sequence[Sequence[int]],
         logprobs = logits.log_softmax(-1)
         two = logprobs.topk(2, -1)
         said = logprobs.gather(1, torch.tensor(list(answer), device=logits.device)[:, None])[:, 0]
-        found.append(Forced(tuple(said.tolist()), tuple(two.indices[:, 0].tolist()), tuple((two.values[:, 0] - two.values[:, 1]).tolist())))
+        found.append(
+            Forced(tuple(said.tolist()), tuple(two.indices[:, 0].tolist()), tuple((two.values[:, 0] - two.values[:, 1]).tolist()))
+        )
     return found
 
 
@@ -74,7 +84,9 @@ def _settings(model: Any, processor: Any, stops: set[int], how: dict[str, Any], 
     base = getattr(model, "get_base_model", lambda: model)()
     pad = processor.tokenizer.pad_token_id
     base.generation_config = GenerationConfig(eos_token_id=sorted(stops), pad_token_id=pad)
-    return GenerationConfig(**how, max_new_tokens=longest, eos_token_id=sorted(stops), pad_token_id=pad, num_beams=1, use_cache=True)
+    return GenerationConfig(
+        **how, max_new_tokens=longest, eos_token_id=sorted(stops), pad_token_id=pad, num_beams=1, use_cache=True
+    )
 
 
 def _trace(start: int) -> Any:

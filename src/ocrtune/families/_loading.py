@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from ocrtune.contracts import Loaded, LoadOptions
+from ocrtune.contracts import AS_STORED, Loaded, LoadOptions
 from ocrtune.core import ModelRef
 from ocrtune.errors import ModelError, ResourceError, extra, memory_errors
 
@@ -23,8 +22,13 @@ def load(ref: ModelRef, options: LoadOptions, group_of: GroupOf) -> Loaded:
         from transformers import AutoModelForImageTextToText
     device = pick_device(options.device)
     processor = load_processor(ref, options)
-    kwargs: dict[str, Any] = dict(revision=ref.revision, trust_remote_code=options.trust_remote_code, use_safetensors=True,
-                                  dtype=getattr(torch, pick_dtype(options.dtype, device)), output_loading_info=True)  # fmt: skip
+    kwargs: dict[str, Any] = {
+        "revision": ref.revision,
+        "trust_remote_code": options.trust_remote_code,
+        "use_safetensors": True,
+        "dtype": getattr(torch, pick_dtype(options.dtype, device)),
+        "output_loading_info": True,
+    }
     if options.attention is not None:
         kwargs["attn_implementation"] = options.attention
     if options.quantization != "none":
@@ -53,7 +57,9 @@ def pick_device(wanted: str | None) -> str:
         return here
     kind = wanted.split(":")[0]
     if kind not in ("cpu", here):
-        raise ResourceError(f"there is no device {wanted} here", hint=f"this machine has: cpu{', ' + here if here != 'cpu' else ''}")
+        raise ResourceError(
+            f"there is no device {wanted} here", hint=f"this machine has: cpu{', ' + here if here != 'cpu' else ''}"
+        )
     return wanted
 
 
@@ -68,11 +74,11 @@ def pick_dtype(wanted: str, device: str) -> str:
     return "bfloat16" if torch.cuda.is_bf16_supported() else "float16"
 
 
-def load_processor(ref: ModelRef, options: LoadOptions = LoadOptions()) -> Any:
+def load_processor(ref: ModelRef, options: LoadOptions = AS_STORED) -> Any:
     """The checkpoint's processor with the pixel bounds of `options`, a pad token and a chat template."""
     with extra("train"):
         from transformers import AutoProcessor
-    common = dict(revision=ref.revision, trust_remote_code=options.trust_remote_code)
+    common = {"revision": ref.revision, "trust_remote_code": options.trust_remote_code}
     with _foreign_errors(ref.base), quiet():
         try:
             processor = AutoProcessor.from_pretrained(ref.base, **common)
@@ -98,11 +104,13 @@ def _without_video(ref: ModelRef, options: LoadOptions, cause: Exception) -> Any
     from transformers import AutoConfig, AutoImageProcessor, AutoTokenizer
     from transformers.models.auto.processing_auto import PROCESSOR_MAPPING_NAMES
 
-    common = dict(revision=ref.revision, trust_remote_code=options.trust_remote_code)
+    common = {"revision": ref.revision, "trust_remote_code": options.trust_remote_code}
     kind = AutoConfig.from_pretrained(ref.base, **common).model_type
     name = PROCESSOR_MAPPING_NAMES.get(kind)
     if name is None:
-        raise ModelError(f"cannot load the processor of {ref.base}: {cause}", hint="pip install torchvision, or --trust-remote-code") from cause
+        raise ModelError(
+            f"cannot load the processor of {ref.base}: {cause}", hint="pip install torchvision, or --trust-remote-code"
+        ) from cause
     stock = getattr(importlib.import_module("transformers"), name)
 
     def lenient(self: Any, argument: str, value: Any) -> Any:
@@ -120,7 +128,9 @@ def _with_adapter(model: Any, adapter: str) -> Any:
     with extra("train"):
         from peft import PeftModel
     if not (Path(adapter) / "adapter_model.safetensors").is_file():
-        raise ModelError(f"{adapter} has no adapter_model.safetensors", hint="the adapter folder is not whole; train writes it at once")
+        raise ModelError(
+            f"{adapter} has no adapter_model.safetensors", hint="the adapter folder is not whole; train writes it at once"
+        )
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", FutureWarning)  # peft asks transformers by a name that is on its way out
         return PeftModel.from_pretrained(model, adapter, is_trainable=False)
@@ -161,8 +171,13 @@ def _quantization(ref: ModelRef, options: LoadOptions, group_of: GroupOf) -> Any
     compute = torch.bfloat16 if pick_device(options.device) != "cpu" else torch.float32
     if options.quantization == "8bit":
         return BitsAndBytesConfig(load_in_8bit=True, llm_int8_skip_modules=sorted(skip))
-    return BitsAndBytesConfig(load_in_4bit=True, bnb_4bit_quant_type="nf4", bnb_4bit_use_double_quant=True,
-                              bnb_4bit_compute_dtype=compute, llm_int8_skip_modules=sorted(skip))  # fmt: skip
+    return BitsAndBytesConfig(
+        load_in_4bit=True,
+        bnb_4bit_quant_type="nf4",
+        bnb_4bit_use_double_quant=True,
+        bnb_4bit_compute_dtype=compute,
+        llm_int8_skip_modules=sorted(skip),
+    )
 
 
 def _verify_quantized(model: Any, group_of: GroupOf) -> None:
@@ -170,7 +185,9 @@ def _verify_quantized(model: Any, group_of: GroupOf) -> None:
     leaked = [n for n in small if group_of(n) != "language" or "lm_head" in n]
     if leaked or not small:
         raise ModelError(
-            f"quantization hit {len(leaked)} modules it must not, such as {leaked[0]}" if leaked else "quantization hit no module",
+            f"quantization hit {len(leaked)} modules it must not, such as {leaked[0]}"
+            if leaked
+            else "quantization hit no module",
             hint="use --quantization none and report this model",
         )
 
@@ -215,6 +232,6 @@ def _advice(text: str, name: str) -> str:
         return "only safetensors weights are loaded; convert pickled ones first"
     if "does not recognize this architecture" in text or "Unrecognized configuration" in text:
         return "update transformers, or give an image-text-to-text model"
-    if not os.path.isdir(name):
+    if not Path(name).is_dir():
         return "check the path or hub id, and the network if it is a hub id"
     return "check that the folder holds a whole image-text-to-text checkpoint"

@@ -49,7 +49,9 @@ def merged(tuned: Any) -> Any:
     was_tied = _tied(tuned.get_base_model())
     model = tuned.merge_and_unload(safe_merge=True)
     if was_tied and not _tied(model):
-        raise ModelError("merging untied the word embeddings from the output head", hint="report the adapter's settings; this is a bug")
+        raise ModelError(
+            "merging untied the word embeddings from the output head", hint="report the adapter's settings; this is a bug"
+        )
     return model
 
 

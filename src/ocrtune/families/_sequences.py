@@ -39,7 +39,9 @@ def _stop_id(tokenizer: Any, template: str, apply: Any) -> int:
     if ids and ids[0] in tokenizer.all_special_ids:
         return int(ids[0])
     if tokenizer.eos_token_id is None:
-        raise ModelError("the tokenizer has no end token and the chat template shows none", hint="set eos_token in tokenizer_config.json")
+        raise ModelError(
+            "the tokenizer has no end token and the chat template shows none", hint="set eos_token in tokenizer_config.json"
+        )
     return int(tokenizer.eos_token_id)
 
 

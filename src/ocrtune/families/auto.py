@@ -27,8 +27,8 @@ class Auto(Common):
 
     def load(self, ref: ModelRef, options: LoadOptions) -> Loaded:
         LOG.warning(
-            "%s has no family of its own: the size its tower really sees is unknown (pictures are bounded before its processor), and "
-            "its module groups are guessed from module names: check the table of what is trained",
+            "%s has no family of its own: the size its tower really sees is unknown (pictures are bounded before its processor), "
+            "and its module groups are guessed from module names: check the table of what is trained",
             ref.base,
         )
         return super().load(ref, options)

@@ -30,7 +30,9 @@ class Qwen2VL(Common):
         tile = images.patch_size * images.merge_size
         low, high = images.size["shortest_edge"], images.size["longest_edge"]
         if max(size) > MAX_ASPECT * min(size):
-            raise InputError(f"a picture of {size.width} × {size.height} pixels is too thin to be read", hint="cut it into pieces")
+            raise InputError(
+                f"a picture of {size.width} × {size.height} pixels is too thin to be read", hint="cut it into pieces"
+            )
         width, height = (round(side / tile) * tile for side in size)
         if width * height > high:
             shrink = math.sqrt(size.width * size.height / high)

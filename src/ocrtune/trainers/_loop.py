@@ -23,57 +23,73 @@ class Work(NamedTuple):
     evaluate: Callable[[int], dict[str, float]]
 
 
+class Loop:
+    """What is ours of the Trainer; `build` puts it in front of transformers' class. Untyped above, hence the Any."""
+
+    work: Work
+    args: Any
+    model: Any
+    state: Any
+    control: Any
+    accelerator: Any
+    callback_handler: Any
+    log: Any
+
+    def get_train_dataloader(self) -> Any:
+        import torch
+
+        loader = torch.utils.data.DataLoader(self.work.data, batch_sampler=self.work.batches, collate_fn=self.work.data.collate,
+                                             pin_memory=self.args.dataloader_pin_memory)  # fmt: skip
+        return self.accelerator.prepare(loader)
+
+    def compute_loss(self, model: Any, inputs: Any, return_outputs: bool = False, num_items_in_batch: Any = None) -> Any:
+        import torch
+
+        labels = inputs.pop("labels")
+        wanted = labels[:, 1:] != -100
+        with torch.autocast(labels.device.type, self.work.autocast, enabled=self.work.autocast is not None):
+            logits = answer_logits(model, inputs, wanted)
+        loss = torch.nn.functional.cross_entropy(logits.float(), labels[:, 1:][wanted], reduction="sum")
+        loss = loss / (wanted.sum() if num_items_in_batch is None else num_items_in_batch)
+        if self.args.world_size > 1 and self.args.average_tokens_across_devices:
+            loss = loss * self.accelerator.num_processes
+        return loss
+
+    def evaluate(self, eval_dataset: Any = None, ignore_keys: Any = None, metric_key_prefix: str = "eval") -> dict[str, float]:
+        self.model.eval()
+        metrics = {f"{metric_key_prefix}_{k}": v for k, v in self.work.evaluate(self.state.global_step).items()}
+        self.log(dict(metrics))
+        self.control = self.callback_handler.on_evaluate(self.args, self.state, self.control, metrics)
+        return metrics
+
+    def _get_output_dir(self, trial: Any) -> str:
+        return str(Path(super()._get_output_dir(trial)) / "unfinished")  # type: ignore[misc]
+
+    def _save_checkpoint(self, model: Any, trial: Any) -> None:
+        """Written aside, flushed, renamed: a folder called checkpoint-N is whole."""
+        place = Path(self.args.output_dir)
+        name = f"{PREFIX}{self.state.global_step}"
+        with disk_errors(f"checkpoint {name}"):
+            shutil.rmtree(place / "unfinished", ignore_errors=True)
+            super()._save_checkpoint(model, trial)  # type: ignore[misc]
+            if self.args.should_save:
+                publish(place / "unfinished" / name, place / name)
+                for old in checkpoints(place)[:-KEPT]:
+                    shutil.rmtree(old, ignore_errors=True)
+
+    def save_model(self, output_dir: str | None = None, _internal_call: bool = False) -> None:
+        if self.args.should_save:
+            save_weights(self.model, Path(output_dir or self.args.output_dir))
+
+    def floating_point_ops(self, inputs: Any) -> int:
+        return 0  # counting parameters at every step costs more than the figure is worth
+
+
 def build(model: Any, arguments: Any, work: Work, callbacks: list[Any]) -> Any:
-    import torch
     from transformers import PrinterCallback, Trainer
 
-    class Loop(Trainer):  # type: ignore[misc]
-        def get_train_dataloader(self) -> Any:
-            loader = torch.utils.data.DataLoader(work.data, batch_sampler=work.batches, collate_fn=work.data.collate,
-                                                 pin_memory=self.args.dataloader_pin_memory)  # fmt: skip
-            return self.accelerator.prepare(loader)
-
-        def compute_loss(self, model: Any, inputs: Any, return_outputs: bool = False, num_items_in_batch: Any = None) -> Any:
-            labels = inputs.pop("labels")
-            wanted = labels[:, 1:] != -100
-            with torch.autocast(labels.device.type, work.autocast, enabled=work.autocast is not None):
-                logits = answer_logits(model, inputs, wanted)
-            loss = torch.nn.functional.cross_entropy(logits.float(), labels[:, 1:][wanted], reduction="sum")
-            loss = loss / (wanted.sum() if num_items_in_batch is None else num_items_in_batch)
-            if self.args.world_size > 1 and self.args.average_tokens_across_devices:
-                loss = loss * self.accelerator.num_processes
-            return loss
-
-        def evaluate(self, eval_dataset: Any = None, ignore_keys: Any = None, metric_key_prefix: str = "eval") -> dict[str, float]:
-            self.model.eval()
-            metrics = {f"{metric_key_prefix}_{k}": v for k, v in work.evaluate(self.state.global_step).items()}
-            self.log(dict(metrics))
-            self.control = self.callback_handler.on_evaluate(self.args, self.state, self.control, metrics)
-            return metrics
-
-        def _get_output_dir(self, trial: Any) -> str:
-            return str(Path(super()._get_output_dir(trial)) / "unfinished")
-
-        def _save_checkpoint(self, model: Any, trial: Any) -> None:
-            """Written aside, flushed, renamed: a folder called checkpoint-N is whole."""
-            place = Path(self.args.output_dir)
-            name = f"{PREFIX}{self.state.global_step}"
-            with disk_errors(f"checkpoint {name}"):
-                shutil.rmtree(place / "unfinished", ignore_errors=True)
-                super()._save_checkpoint(model, trial)
-                if self.args.should_save:
-                    publish(place / "unfinished" / name, place / name)
-                    for old in checkpoints(place)[:-KEPT]:
-                        shutil.rmtree(old, ignore_errors=True)
-
-        def save_model(self, output_dir: str | None = None, _internal_call: bool = False) -> None:
-            if self.args.should_save:
-                save_weights(self.model, Path(output_dir or self.args.output_dir))
-
-        def floating_point_ops(self, inputs: Any) -> int:
-            return 0  # counting parameters at every step costs more than the figure is worth
-
-    loop = Loop(model=model, args=arguments, train_dataset=work.data, eval_dataset=[], callbacks=callbacks)
+    kind: Any = type("OcrtuneTrainer", (Loop, Trainer), {"work": work})
+    loop = kind(model=model, args=arguments, train_dataset=work.data, eval_dataset=[], callbacks=callbacks)
     loop.remove_callback(PrinterCallback)
     loop.model_accepts_loss_kwargs = True  # the loss is normalised by the tokens of the whole accumulated batch
     return loop
@@ -83,7 +99,10 @@ def answer_logits(model: Any, inputs: dict[str, Any], wanted: Any) -> Any:
     """Logits of the positions in `wanted` (batch × length − 1) only: on a large vocabulary the rest would be the
     largest activation of all. A model wrapped for several processes must be called as a whole."""
     plain = getattr(model, "get_base_model", lambda: model)()
-    body, head = getattr(plain, getattr(plain, "base_model_prefix", ""), None), getattr(plain, "get_output_embeddings", lambda: None)()
+    body, head = (
+        getattr(plain, getattr(plain, "base_model_prefix", ""), None),
+        getattr(plain, "get_output_embeddings", lambda: None)(),
+    )
     if body is None or body is plain or head is None:
         return model(**inputs, use_cache=False).logits[:, :-1][wanted]
     return head(body(**inputs, use_cache=False).last_hidden_state[:, :-1][wanted])

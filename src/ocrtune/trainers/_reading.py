@@ -37,7 +37,9 @@ def read_cer(loaded: Loaded, rows: Sequence[Row], family: Family, dialect: Diale
     for start in tqdm(range(0, len(rows), size), desc="reading", unit="batch", leave=False, disable=len(rows) <= 2 * size):
         batch = rows[start : start + size]
         limits = [min(options.eval_max_tokens, 16 + 2 * len(family.answer_ids(loaded.processor, r.answer))) for r in batch]
-        asks = [Ask(tuple(open_image(i.path) for i in r.sample.images), r.ask, limit) for r, limit in zip(batch, limits, strict=True)]
+        asks = [
+            Ask(tuple(open_image(i.path) for i in r.sample.images), r.ask, limit) for r, limit in zip(batch, limits, strict=True)
+        ]
         for row, reading in zip(batch, family.read(loaded, asks), strict=True):
             prediction = Prediction(sample_id=row.sample.id, text=reading.text, finish=reading.finish)
             score = metric.score(row.sample, prediction, dialect.decode(reading.text), "default")

@@ -62,7 +62,7 @@ def _row(sample: Sample, dialect: Dialect, family: Family, processor: Any, optio
     if length > options.max_length:
         pictures = sum(family.visual_tokens(processor, s) for s in seen)
         raise InputError(
-            f"{length} tokens ({pictures} of pictures, {length - pictures} of text) are more than max_length {options.max_length}: "
+            f"{length} tokens ({pictures} of pictures, {length - pictures} of text) exceed max_length {options.max_length}: "
             + ("lower max_pixels" if pictures > length / 2 else "raise max_length or split the sample")
         )
     return Row(sample, ask, answer, length)

@@ -23,8 +23,10 @@ from ocrtune.trainers import _loop, _reading, _rows, _tuning, _watch
 
 LOG = logging.getLogger("ocrtune")
 FINISHED = "artifacts/trained.json"
-MEMORY_HINT = ("lower batch_size and raise gradient_accumulation by as much, lower max_pixels, turn on gradient_checkpointing, "
-               "or choose quantization 4bit; the same command goes on from the last checkpoint")  # fmt: skip
+MEMORY_HINT = (
+    "lower batch_size and raise gradient_accumulation by as much, lower max_pixels, turn on gradient_checkpointing, "
+    "or choose quantization 4bit; the same command goes on from the last checkpoint"
+)
 
 
 class Setting(NamedTuple):
@@ -41,12 +43,14 @@ class Setting(NamedTuple):
 class HuggingFaceTrainer:
     name = "hf"
 
-    def fit(self, options: TrainOptions, model: ModelRef, *, train: Sequence[Sample], val: Sequence[Sample], run: RunDir) -> Trained:
+    def fit(
+        self, options: TrainOptions, model: ModelRef, *, train: Sequence[Sample], val: Sequence[Sample], run: RunDir
+    ) -> Trained:
         if (done := _finished(run)) is not None:
             return done
         _refuse(options, model, train, val)
         setting = self._open(options, model)
-        rows, eval_rows = self._rows(setting, train, val)
+        rows, eval_rows = self._measured(setting, train, val)
         said = {t for r in rows for t in setting.family.answer_ids(setting.loaded.processor, r.answer)}
         tuned = _tuning.make_trainable(setting.loaded, setting.family, model, options, said)
         setting = setting._replace(loaded=Loaded(tuned, setting.loaded.processor))
@@ -66,37 +70,66 @@ class HuggingFaceTrainer:
         autocast = _autocast(options, device)
         eager = device == "cpu" and autocast is not None  # the CPU flash kernel's bf16 backward is slow: measured 1.5 ×
         frozen = options.method != "full" and device.startswith("cuda") and autocast is not None
-        load = LoadOptions(device=options.device, dtype="bfloat16" if frozen else "float32", quantization=options.quantization,
-                           trust_remote_code=options.trust_remote_code, attention="eager" if eager else None,
-                           min_pixels=options.min_pixels, max_pixels=options.max_pixels)  # fmt: skip
+        load = LoadOptions(
+            device=options.device,
+            dtype="bfloat16" if frozen else "float32",
+            quantization=options.quantization,
+            trust_remote_code=options.trust_remote_code,
+            attention="eager" if eager else None,
+            min_pixels=options.min_pixels,
+            max_pixels=options.max_pixels,
+        )
         dialect = DIALECTS.get(options.dialect)(options.prompt)
         return Setting(options, ref, family, dialect, family.load(ref, load), autocast)
 
-    def _rows(self, setting: Setting, train: Sequence[Sample], val: Sequence[Sample]) -> tuple[list[_rows.Row], list[_rows.Row]]:
-        common: dict[str, Any] = dict(dialect=setting.dialect, family=setting.family, processor=setting.loaded.processor,
-                                      options=setting.options)  # fmt: skip
+    def _measured(
+        self, setting: Setting, train: Sequence[Sample], val: Sequence[Sample]
+    ) -> tuple[list[_rows.Row], list[_rows.Row]]:
+        common: dict[str, Any] = {
+            "dialect": setting.dialect,
+            "family": setting.family,
+            "processor": setting.loaded.processor,
+            "options": setting.options,
+        }
         rows = _rows.prepare(train, **common).kept
         eval_rows = _reading.subset(_rows.prepare(val, **common).kept, setting.options.eval_samples, setting.options.seed)
-        LOG.info("%d samples to train on, %d to evaluate on, %d to %d tokens each", len(rows), len(eval_rows),
-                 min(r.length for r in rows), max(r.length for r in rows))  # fmt: skip
+        LOG.info(
+            "%d samples to train on, %d to evaluate on, %d to %d tokens each",
+            len(rows),
+            len(eval_rows),
+            min(r.length for r in rows),
+            max(r.length for r in rows),
+        )
         return rows, eval_rows
 
-    def _train(self, setting: Setting, rows: list[_rows.Row], eval_rows: list[_rows.Row], run: RunDir) -> tuple[int, _watch.History]:
+    def _train(
+        self, setting: Setting, rows: list[_rows.Row], eval_rows: list[_rows.Row], run: RunDir
+    ) -> tuple[int, _watch.History]:
         options, family, tuned = setting.options, setting.family, setting.loaded.model
         place, best = run.artifacts / "checkpoints", run.artifacts / "best"
         _loop.recover(best)
         last = next(reversed(_loop.checkpoints(place)), None)
         step = int(last.name.removeprefix(_loop.PREFIX)) if last else 0
-        data = _rows.Prepared(rows, family, setting.loaded.processor, pixels=setting.autocast or tuned.dtype, cache_mb=options.cache_mb)
+        data = _rows.Prepared(
+            rows, family, setting.loaded.processor, pixels=setting.autocast or tuned.dtype, cache_mb=options.cache_mb
+        )
         _check_encoding(data, rows, tuned, family)
         history = _watch.History(run.path / _watch.HISTORY, step)
         total = _steps(len(rows), options)
-        watch = _watch.watcher(history, keep_best=lambda: _keep_best(setting, best), patience=options.patience,
-                               curves=run.path / "tensorboard" if "tensorboard" in options.report_to else None,
-                               minutes=options.max_minutes)  # fmt: skip
-        work = _loop.Work(data, _rows.Buckets([r.length for r in rows], options.batch_size, options.seed), setting.autocast,
-                          lambda _: _reading.read_cer(setting.loaded, eval_rows, family, setting.dialect, options)._asdict())  # fmt: skip
-        loop = _loop.build(tuned, _arguments(options, place, total, begun=last is not None), work, [watch])
+        watch = _watch.Watch(
+            history,
+            keep_best=lambda: _keep_best(setting, best),
+            patience=options.patience,
+            curves=run.path / "tensorboard" if "tensorboard" in options.report_to else None,
+            minutes=options.max_minutes,
+        )
+        work = _loop.Work(
+            data,
+            _rows.Buckets([r.length for r in rows], options.batch_size, options.seed),
+            setting.autocast,
+            lambda _: _reading.read_cer(setting.loaded, eval_rows, family, setting.dialect, options)._asdict(),
+        )
+        loop = _loop.build(tuned, _arguments(options, place, total, begun=last is not None), work, [_watch.callback(watch)])
         if last is not None:
             LOG.info("going on from step %d of %d", step, total)
         if step < total and not _out_of_patience(history, options):
@@ -111,10 +144,14 @@ class HuggingFaceTrainer:
 
 def _refuse(options: TrainOptions, model: ModelRef, train: Sequence[Sample], val: Sequence[Sample]) -> None:
     if model.adapter is not None:
-        raise ConfigError(f"{model} is an adapter on its base, and training starts from a whole model", hint="ocrtune merge it first")
+        raise ConfigError(
+            f"{model} is an adapter on its base, and training starts from a whole model", hint="ocrtune merge it first"
+        )
     if not train or not val:
-        raise InputError(f"there are {len(train)} samples to train on and {len(val)} to evaluate on: both are needed",
-                         hint="prepare the dataset with --val")  # fmt: skip
+        raise InputError(
+            f"there are {len(train)} samples to train on and {len(val)} to evaluate on: both are needed",
+            hint="prepare the dataset with --val",
+        )
     if "wandb" in options.report_to:
         with extra("wandb"):
             import wandb  # type: ignore[import-not-found,unused-ignore]  # noqa: F401
@@ -159,15 +196,32 @@ def _arguments(options: TrainOptions, place: Path, total: int, *, begun: bool) -
     schedule = "constant_with_warmup" if options.schedule == "constant" else options.schedule
     device = _device(options)
     made = TrainingArguments(
-        output_dir=str(place), max_steps=total, per_device_train_batch_size=options.batch_size,
-        gradient_accumulation_steps=options.gradient_accumulation, learning_rate=options.learning_rate,
-        lr_scheduler_type=schedule, warmup_steps=math.ceil(options.warmup_ratio * total), weight_decay=options.weight_decay,
-        max_grad_norm=options.max_grad_norm, optim="adamw_torch_fused", logging_steps=1, logging_nan_inf_filter=False,
-        eval_strategy="steps", eval_steps=options.eval_steps, eval_on_start=not begun, save_strategy="steps",
-        save_steps=options.save_steps or options.eval_steps, seed=options.seed, data_seed=options.seed, disable_tqdm=True,
-        report_to=[name for name in options.report_to if name != "tensorboard"], remove_unused_columns=False,
-        use_cpu=device == "cpu", dataloader_pin_memory=device.startswith("cuda"), **_checkpointing(options),
-    )  # fmt: skip
+        output_dir=str(place),
+        max_steps=total,
+        per_device_train_batch_size=options.batch_size,
+        gradient_accumulation_steps=options.gradient_accumulation,
+        learning_rate=options.learning_rate,
+        lr_scheduler_type=schedule,
+        warmup_steps=math.ceil(options.warmup_ratio * total),
+        weight_decay=options.weight_decay,
+        max_grad_norm=options.max_grad_norm,
+        optim="adamw_torch_fused",
+        logging_steps=1,
+        logging_nan_inf_filter=False,
+        eval_strategy="steps",
+        eval_steps=options.eval_steps,
+        eval_on_start=not begun,
+        save_strategy="steps",
+        save_steps=options.save_steps or options.eval_steps,
+        seed=options.seed,
+        data_seed=options.seed,
+        disable_tqdm=True,
+        report_to=[name for name in options.report_to if name != "tensorboard"],
+        remove_unused_columns=False,
+        use_cpu=device == "cpu",
+        dataloader_pin_memory=device.startswith("cuda"),
+        **_checkpointing(options),
+    )
     made._n_gpu = min(made.n_gpu, 1)  # several GPUs are for `torchrun`, not for threads that copy the model
     return made
 
@@ -178,7 +232,11 @@ def _checkpointing(options: TrainOptions) -> dict[str, Any]:
         return {}
     from transformers import TrainingArguments
 
-    name = "activation_checkpointing" if "activation_checkpointing" in TrainingArguments.__dataclass_fields__ else "gradient_checkpointing"
+    name = (
+        "activation_checkpointing"
+        if "activation_checkpointing" in TrainingArguments.__dataclass_fields__
+        else "gradient_checkpointing"
+    )
     return {name: True, f"{name}_kwargs": {"use_reentrant": False}}
 
 
@@ -188,12 +246,18 @@ def _check_encoding(data: _rows.Prepared, rows: list[_rows.Row], model: Any, fam
     batch = data.collate([data[index]])
     made = batch["input_ids"].shape[1]
     if made != rows[index].length:
-        LOG.warning("sample %s takes %d tokens, %d were expected: lengths are estimates for this model", rows[index].sample.id, made,
-                    rows[index].length)  # fmt: skip
+        LOG.warning(
+            "sample %s takes %d tokens, %d were expected: lengths are estimates for this model",
+            rows[index].sample.id,
+            made,
+            rows[index].length,
+        )
     placed = {k: v.to(model.device, model.dtype) if v.is_floating_point() else v.to(model.device) for k, v in batch.items()}
     if not _loop.same_as_whole(model, placed):
-        raise ModelError(f"the output head of this model ({family.name}) is more than a matrix: training it is not supported",
-                         hint="report the model's class")  # fmt: skip
+        raise ModelError(
+            f"the output head of this model ({family.name}) is more than a matrix: training it is not supported",
+            hint="report the model's class",
+        )
 
 
 def _keep_best(setting: Setting, place: Path) -> None:
@@ -205,8 +269,16 @@ def _keep_best(setting: Setting, place: Path) -> None:
     else:
         _loop.save_weights(setting.loaded.model, made)
     o = setting.options
-    notes = {"base": str(setting.ref), "dialect": o.dialect, "prompt": o.prompt, "min_pixels": o.min_pixels, "max_pixels": o.max_pixels,
-             "method": o.method, "quantization": o.quantization, "seed": o.seed}  # fmt: skip
+    notes = {
+        "base": str(setting.ref),
+        "dialect": o.dialect,
+        "prompt": o.prompt,
+        "min_pixels": o.min_pixels,
+        "max_pixels": o.max_pixels,
+        "method": o.method,
+        "quantization": o.quantization,
+        "seed": o.seed,
+    }
     (made / NOTES).write_text(json.dumps(notes, indent=2, ensure_ascii=False) + "\n", "utf-8")
     _loop.publish(made, place)
 

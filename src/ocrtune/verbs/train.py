@@ -42,8 +42,9 @@ def run(config: Config, into: RunDir) -> Trained:
     into.link(data=config.data, model=config.model, **{f"replay_{n}": name for n, name in enumerate(config.replay)})
     train, val = load_split(data, "train"), load_split(data, "val")
     old = [s for name in config.replay for s in load_split(into.resolve(name, "dataset"), "train")]
-    trained = TRAINERS.get(config.trainer)().fit(config, model_ref(base), train=mixed(train, old, config.replay_share, seed=config.seed),
-                                                 val=val, run=into)  # fmt: skip
+    trained = TRAINERS.get(config.trainer)().fit(
+        config, model_ref(base), train=mixed(train, old, config.replay_share, seed=config.seed), val=val, run=into
+    )
     LOG.info("best CER %.3f at step %d of %d: %s", trained.best["cer"], trained.best["step"], trained.steps, trained.folder)
     role = "model" if config.method == "full" else "adapter"
     into.finish("done", **{role: str(trained.folder.relative_to(into.path))})

@@ -74,7 +74,9 @@ def test_collating_single_encodings_equals_one_processor_call(loaded: Loaded) ->
     asks = [Ask((strip(w),), "OCR:") for w in (64, 200, 96)]
     mine = FAMILY.collate(loaded.processor, [FAMILY.encode(loaded.processor, a) for a in asks], "right")
     template = loaded.processor.apply_chat_template(
-        [{"role": "user", "content": [{"type": "image"}, {"type": "text", "text": "OCR:"}]}], tokenize=False, add_generation_prompt=True
+        [{"role": "user", "content": [{"type": "image"}, {"type": "text", "text": "OCR:"}]}],
+        tokenize=False,
+        add_generation_prompt=True,
     )
     theirs = loaded.processor(text=[template] * 3, images=[[a.images[0]] for a in asks], return_tensors="pt", padding=True,
                               padding_side="right")  # fmt: skip
@@ -128,7 +130,7 @@ def test_damaged_weights_are_an_error_that_says_so(tiny_nano: Path, tmp_path: Pa
     shutil.copytree(tiny_nano, broken)
     weights = broken / "model.safetensors"
     weights.write_bytes(weights.read_bytes()[:20000])
-    with pytest.raises(ModelError, match="damaged|cannot load"):
+    with pytest.raises(ModelError, match=r"damaged|cannot load"):
         FAMILY.load(model_ref(broken), LoadOptions(device="cpu"))
 
 

@@ -26,8 +26,19 @@ from ocrtune.trainers.hf import HuggingFaceTrainer
 
 Lines = Callable[..., list[Sample]]
 TEXTS = ("abc", "de fg", "hijk", "lm", "no", "pqrs", "tuv", "wxyz", "12 34", "567")
-QUICK: dict[str, Any] = {"max_steps": 3, "batch_size": 4, "gradient_accumulation": 1, "eval_steps": 2, "eval_samples": 4, "device": "cpu",
-                         "learning_rate": 2e-3, "threads": 1, "dtype": "float32", "report_to": (), "eval_max_tokens": 8}  # fmt: skip
+QUICK: dict[str, Any] = {
+    "max_steps": 3,
+    "batch_size": 4,
+    "gradient_accumulation": 1,
+    "eval_steps": 2,
+    "eval_samples": 4,
+    "device": "cpu",
+    "learning_rate": 2e-3,
+    "threads": 1,
+    "dtype": "float32",
+    "report_to": (),
+    "eval_max_tokens": 8,
+}
 
 
 def options(**changes: Any) -> TrainOptions:
@@ -46,16 +57,33 @@ def history(run: Path, kind: str) -> list[dict[str, Any]]:
 
 def test_a_killed_training_goes_on_with_the_losses_of_an_uninterrupted_one(tiny_nano: Path, lines: Lines, tmp_path: Path) -> None:
     samples = lines(*TEXTS)
-    made = options(max_steps=24, save_steps=3, eval_steps=6, gradient_accumulation=2, batch_size=2,
-                   lora={"rank": 4, "dropout": 0.2, "vision": True, "merger": True}, train_tokens="all-new",
-                   report_to=("tensorboard",))  # fmt: skip
+    made = options(
+        max_steps=24,
+        save_steps=3,
+        eval_steps=6,
+        gradient_accumulation=2,
+        batch_size=2,
+        lora={"rank": 4, "dropout": 0.2, "vision": True, "merger": True},
+        train_tokens="all-new",
+        report_to=("tensorboard",),
+    )
     fit(made, tiny_nano, samples, tmp_path / "whole")
 
     killed = tmp_path / "killed"
     request = tmp_path / "request.json"
-    request.write_text(json.dumps({"options": made.model_dump(mode="json"), "samples": [s.model_dump(mode="json") for s in samples],
-                                   "model": str(tiny_nano), "into": str(killed)}))  # fmt: skip
-    with subprocess.Popen([sys.executable, str(Path(__file__).with_name("worker.py")), str(request)], stderr=subprocess.PIPE) as process:
+    request.write_text(
+        json.dumps(
+            {
+                "options": made.model_dump(mode="json"),
+                "samples": [s.model_dump(mode="json") for s in samples],
+                "model": str(tiny_nano),
+                "into": str(killed),
+            }
+        )
+    )
+    with subprocess.Popen(
+        [sys.executable, str(Path(__file__).with_name("worker.py")), str(request)], stderr=subprocess.PIPE
+    ) as process:
         log = killed / "history.jsonl"
         deadline = time.monotonic() + 120
         while not (log.exists() and any('"step": 8,' in line for line in log.read_text().splitlines())):
@@ -174,12 +202,18 @@ def test_patience_ends_a_training_that_does_not_improve(tiny_nano: Path, lines: 
 
 def test_a_loss_that_is_no_number_stops_with_a_clear_error(tiny_nano: Path, lines: Lines, tmp_path: Path) -> None:
     with pytest.raises(ModelError, match=r"loss became (nan|inf)") as caught:
-        fit(options(learning_rate=1e30, max_steps=8, max_grad_norm=1e30, warmup_ratio=0, train_tokens="all-new"), tiny_nano,
-            lines(*TEXTS), tmp_path / "run")  # fmt: skip
+        fit(
+            options(learning_rate=1e30, max_steps=8, max_grad_norm=1e30, warmup_ratio=0, train_tokens="all-new"),
+            tiny_nano,
+            lines(*TEXTS),
+            tmp_path / "run",
+        )
     assert "learning_rate" in str(caught.value.hint)
 
 
-def test_memory_that_runs_out_names_the_knobs(tiny_nano: Path, lines: Lines, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_memory_that_runs_out_names_the_knobs(
+    tiny_nano: Path, lines: Lines, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def full(*_: Any) -> Any:
         import torch
 
@@ -200,6 +234,6 @@ def test_nothing_to_train_is_refused(tiny_nano: Path, lines: Lines, tmp_path: Pa
 
 def test_an_adapter_is_no_start_for_a_training(tiny_nano: Path, lines: Lines, tmp_path: Path) -> None:
     first = fit(options(max_steps=1), tiny_nano, lines(*TEXTS), tmp_path / "one")
-    with pytest.raises(ConfigError, match="merge it first|adapter") as caught:
+    with pytest.raises(ConfigError, match="adapter") as caught:
         fit(options(max_steps=1, seed=1), first.folder, lines(*TEXTS), tmp_path / "two")
     assert "merge" in str(caught.value.hint)
