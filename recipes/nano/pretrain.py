@@ -1,6 +1,6 @@
 """Pre-train the nano reader: a stock Qwen2-VL of 2.9 M parameters that reads rendered Latin lines on a CPU.
 
-    python recipes/nano/pretrain.py --out runs/nano --steps 30000
+    python recipes/nano/pretrain.py --out runs/nano --steps 12000
 
 Run the same command again after an interruption: it goes on from the last checkpoint. The weights stay plain
 `Qwen2VLForConditionalGeneration`; two auxiliary losses exist only here, because a decoder of this size does not find
@@ -167,7 +167,7 @@ def sample(rng: random.Random, families: tuple[str, ...], ease: float, held_out:
     h, w = line.image.shape
     shrink = min(1.0, 640 / w, 96 / h)
     step = 32 if w * shrink <= 320 else 64
-    height = min(96, max(32, round(h * shrink / TILE) * TILE))
+    height = min(96, max(TILE, round(h * shrink / TILE) * TILE))
     exact = w * shrink
     width = min(640, max(32, math.ceil(exact / step) * step))
     if rng.random() < 0.7 and width > exact:  # paper on both sides rather than a stretched line
@@ -236,7 +236,7 @@ class Stream(torch.utils.data.IterableDataset):
                 groups.setdefault(line.image.shape, []).append(line)
             batches = []
             for (h, w), lines in groups.items():
-                size = max(4, min(64, self.patches * 64 // (h * w)))
+                size = max(4, min(96, self.patches * 64 // (h * w)))
                 batches += [lines[i : i + size] for i in range(0, len(lines), size)]
             rng.shuffle(batches)
             yield from (collate(b, tokenizer, vocab) for b in batches if len(b) > 1)
@@ -350,6 +350,48 @@ def losses(model, head: torch.nn.Linear, batch: Batch, frame: list[list[int]], w
     return Losses(total, answer_loss.item(), frame_loss.item(), guide_loss.item(), accuracy)
 
 
+# --- optimizer -------------------------------------------------------------------------------------------------------
+
+
+class Muon(torch.optim.Optimizer):
+    """Orthogonalised momentum for weight matrices (Jordan et al. 2024), scaled to AdamW's update size (Liu et al. 2025).
+
+    As `torch.optim.Muon`, but the Newton-Schulz iterations run on all matrices of one shape at once: three times faster
+    for many small matrices. Here 100 steps of it bring what 300 steps of AdamW bring.
+    """
+
+    def __init__(self, matrices: list[torch.Tensor], lr: float, momentum: float = 0.95, decay: float = 0.05) -> None:
+        shapes: dict[tuple[int, ...], list[torch.Tensor]] = {}
+        for matrix in matrices:
+            shapes.setdefault(tuple(matrix.shape), []).append(matrix)
+        groups = [{"params": same} for same in shapes.values()]
+        super().__init__(groups, {"lr": lr, "momentum": momentum, "decay": decay})
+
+    @torch.no_grad()
+    def step(self) -> None:
+        for group in self.param_groups:
+            moved = []
+            for matrix in group["params"]:
+                velocity = self.state[matrix].setdefault("velocity", torch.zeros_like(matrix))
+                velocity.lerp_(matrix.grad, 1 - group["momentum"])
+                moved.append(matrix.grad.lerp(velocity, group["momentum"]))
+            rows, cols = group["params"][0].shape
+            step = group["lr"] * 0.2 * math.sqrt(max(rows, cols))
+            for matrix, direction in zip(group["params"], orthogonal(torch.stack(moved)), strict=True):
+                matrix.mul_(1 - group["lr"] * group["decay"]).add_(direction, alpha=-step)
+
+
+def orthogonal(stack: torch.Tensor) -> torch.Tensor:
+    """Nearest semi-orthogonal matrices of (n, rows, cols), by five quintic Newton-Schulz iterations in bfloat16."""
+    tall = stack.shape[1] > stack.shape[2]
+    x = (stack.mT.contiguous() if tall else stack).to(torch.bfloat16)
+    x = x / (x.norm(dim=(1, 2), keepdim=True) + 1e-7)
+    for _ in range(5):
+        gram = x @ x.mT.contiguous()
+        x = torch.baddbmm(3.4445 * x, torch.baddbmm(-4.7750 * gram, gram, gram, alpha=2.0315), x)
+    return (x.mT if tall else x).to(stack.dtype)
+
+
 # --- evaluation ------------------------------------------------------------------------------------------------------
 
 
@@ -402,10 +444,10 @@ def export(model, tokenizer, out: Path) -> None:
 def main() -> None:
     ask = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     ask.add_argument("--out", type=Path, required=True)
-    ask.add_argument("--steps", type=int, default=30000)
+    ask.add_argument("--steps", type=int, default=12000)
     ask.add_argument("--seed", type=int, default=7)
     ask.add_argument("--lr", type=float, default=1.5e-3)
-    ask.add_argument("--patches", type=int, default=4096, help="vision patches per batch")
+    ask.add_argument("--patches", type=int, default=8192, help="vision patches per batch")
     ask.add_argument("--workers", type=int, default=1)
     ask.add_argument("--threads", type=int, default=1)
     ask.add_argument(
@@ -432,15 +474,10 @@ def main() -> None:
     print(f"{model.num_parameters():,} parameters, {len(fonts(SEEN))} faces seen, {len(fonts(UNSEEN))} unseen", flush=True)
 
     weights = [*model.parameters(), *head.parameters()]
-    optimizer = torch.optim.AdamW(
-        [
-            {"params": [p for p in weights if p.ndim > 1], "weight_decay": 0.05},
-            {"params": [p for p in weights if p.ndim <= 1], "weight_decay": 0.0},
-        ],
-        lr=args.lr,
-        betas=(0.9, 0.98),
-        fused=True,
-    )
+    hidden = [p for n, p in model.named_parameters() if p.ndim == 2 and "embed" not in n]
+    matrices = {id(p) for p in hidden}
+    others = [p for p in weights if id(p) not in matrices]
+    optimizers = {"muon": Muon(hidden, args.lr), "adamw": torch.optim.AdamW(others, args.lr, (0.9, 0.98), fused=True)}
     step = chunk = 0
     spent = 0.0
     last = args.out / "checkpoint.pt"
@@ -448,7 +485,8 @@ def main() -> None:
         kept = torch.load(last, weights_only=True)
         model.load_state_dict(kept["model"])
         head.load_state_dict(kept["head"])
-        optimizer.load_state_dict(kept["optimizer"])
+        for name, optimizer in optimizers.items():
+            optimizer.load_state_dict(kept[name])
         step, chunk, spent = kept["step"], kept["chunk"], kept["spent"]
         print(f"resumed at step {step}, chunk {chunk}", flush=True)
 
@@ -459,7 +497,7 @@ def main() -> None:
         )
     )
     began, lines, shown = time.monotonic(), 0, time.monotonic()
-    running = np.zeros(4)
+    running, seen = np.zeros(4), 0
     log = (args.out / "log.jsonl").open("a")
     while step < min(args.steps, args.stop_at or args.steps):
         batch = next(loader)
@@ -470,23 +508,25 @@ def main() -> None:
         scale = min(1, (step + 1) / 500) * (
             1.0 if done < 0.3 else 0.02 + 0.98 * 0.5 * (1 + math.cos(math.pi * (done - 0.3) / 0.7))
         )
-        for group in optimizer.param_groups:
+        for group in (g for optimizer in optimizers.values() for g in optimizer.param_groups):
             group["lr"] = args.lr * scale
         guide = 0.3 * max(0.0, 1 - done / 0.7)
-        mix = (min(1.0, 0.3 + step / 2000), 1.0 if done < 0.5 else 0.4, guide)
+        mix = (min(1.0, 0.3 + step / 2000), 1.0 if done < 0.85 else 0.3, guide)
         with torch.autocast("cpu", torch.bfloat16, enabled=args.bf16):
             found = losses(model, head, batch, frame, mix)
         found.total.backward()
         torch.nn.utils.clip_grad_norm_(weights, 1.0)
-        optimizer.step()
-        optimizer.zero_grad(set_to_none=True)
+        for optimizer in optimizers.values():
+            optimizer.step()
+            optimizer.zero_grad(set_to_none=True)
         step += 1
         lines += len(batch.answers)
+        seen += 1
         running = 0.98 * running + 0.02 * np.array([found.answer, found.frames, found.guide, found.accuracy])
         if step % 100 == 0:
             now = time.monotonic()
             rate, shown, lines = lines / (now - shown), now, 0
-            a, f, g, acc = running / (1 - 0.98 ** min(step, 100000))
+            a, f, g, acc = running / (1 - 0.98**seen)
             print(
                 f"step {step} chunk {chunk} answer {a:.3f} frames {f:.3f} guide {g:.3f} token-acc {acc:.3f} {rate:.0f} lines/s",
                 flush=True,
@@ -501,7 +541,7 @@ def main() -> None:
                 last,
                 model=model.state_dict(),
                 head=head.state_dict(),
-                optimizer=optimizer.state_dict(),
+                **{name: optimizer.state_dict() for name, optimizer in optimizers.items()},
                 step=step,
                 chunk=chunk,
                 spent=spent,
