@@ -51,12 +51,9 @@ def _one_or_many(value: object) -> object:
     return (value,) if isinstance(value, str) else value
 
 
-class Config(SourceOptions):
-    """Options of `prepare`. The same filters apply to all splits."""
+class Options(SourceOptions):
+    """How a dataset is made of its sources. The same filters apply to all splits."""
 
-    sources: Annotated[tuple[str, ...], BeforeValidator(_one_or_many)] = Field(
-        min_length=1, description="files, folders, globs or run:<id>, of any kind that `ocrtune` reads"
-    )
     val: float = Field(0.1, ge=0, description="validation split: below 1 a share of the samples, from 1 on their number")
     test: float = Field(0.1, ge=0, description="test split: below 1 a share of the samples, from 1 on their number")
     seed: int = Field(0, description="decides which documents go to which split")
@@ -85,6 +82,14 @@ class Config(SourceOptions):
         if self.family is not None and self.model is None:
             raise ValueError("family says how to load the model: give model, too")
         return self
+
+
+class Config(Options):
+    """What a dataset is made of, and how."""
+
+    sources: Annotated[tuple[str, ...], BeforeValidator(_one_or_many)] = Field(
+        min_length=1, description="files, folders, globs or run:<id>, of any kind that `ocrtune` reads"
+    )
 
 
 class Job(NamedTuple):
