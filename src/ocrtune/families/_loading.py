@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import importlib
+import inspect
 import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -99,8 +101,6 @@ def load_processor(ref: ModelRef, options: LoadOptions = AS_STORED) -> Any:
 def _without_video(ref: ModelRef, options: LoadOptions, cause: Exception) -> Any:
     """The processor built by hand from its parts. transformers refuses to build any processor that can do video where
     torchvision is missing, although pictures need none of it."""
-    import importlib
-
     from transformers import AutoConfig, AutoImageProcessor, AutoTokenizer
     from transformers.models.auto.processing_auto import PROCESSOR_MAPPING_NAMES
 
@@ -121,7 +121,15 @@ def _without_video(ref: ModelRef, options: LoadOptions, cause: Exception) -> Any
     pictures_only = type(stock.__name__, (stock,), {"check_argument_for_proper_class": lenient, "__module__": stock.__module__})
     tokenizer = AutoTokenizer.from_pretrained(ref.base, **common)
     images = AutoImageProcessor.from_pretrained(ref.base, backend="pil", **common)
-    return pictures_only(image_processor=images, tokenizer=tokenizer, video_processor=None, chat_template=tokenizer.chat_template)
+    settings = {k: v for k, v in stock.get_processor_dict(ref.base, revision=ref.revision)[0].items() if isinstance(v, int | str)}
+    known = set(inspect.signature(stock.__init__).parameters) - {"self", "kwargs", "chat_template"}
+    return pictures_only(
+        image_processor=images,
+        tokenizer=tokenizer,
+        video_processor=None,
+        chat_template=settings.get("chat_template") or tokenizer.chat_template,
+        **{k: v for k, v in settings.items() if k in known},
+    )
 
 
 def _with_adapter(model: Any, adapter: str) -> Any:

@@ -71,6 +71,8 @@ def save(model: Any, ref: ModelRef, folder: Path, dtype: str) -> dict[str, str]:
         copied = copy_side_files(base, folder)
         if wanted != main_dtype(before):
             _rewrite_dtype(folder / "config.json", wanted)
+    for file in folder.glob("*.safetensors"):
+        file.chmod(0o644)  # written private; a server may run as another user
     after = tensors(folder)
     if odd := sorted(set(after) ^ set(before)):
         raise ModelError(

@@ -9,12 +9,12 @@ from typing import Any
 from ocrtune.contracts import Ask, Encoded, Loaded, LoadOptions
 from ocrtune.core import ModelRef, Size
 from ocrtune.families import _sequences
-from ocrtune.families._common import Common
+from ocrtune.families._stock import Stock
 
 LOG = logging.getLogger("ocrtune")
 
 
-class Auto(Common):
+class Auto(Stock):
     """Pixel bounds are kept by resizing pictures before the processor gets them; the number of picture tokens is what
     the processor makes of a blank picture of that size."""
 

@@ -8,12 +8,12 @@ from typing import Any
 from ocrtune.contracts import LoadOptions
 from ocrtune.core import Size
 from ocrtune.errors import InputError
-from ocrtune.families._common import Common
+from ocrtune.families._stock import Stock
 
 MAX_ASPECT = 200  # the processor refuses longer strips
 
 
-class Qwen2VL(Common):
+class Qwen2VL(Stock):
     name = "qwen2_vl"
     model_types = ("qwen2_vl", "qwen2_5_vl")
 

@@ -127,6 +127,8 @@ def save_weights(model: Any, folder: Path) -> None:
         model.save_pretrained(folder, save_embedding_layers=False)
     else:
         model.save_pretrained(folder)
+    for file in folder.glob("*.safetensors"):
+        file.chmod(0o644)  # written private; whoever merges or serves may be another user
 
 
 def publish(made: Path, place: Path) -> None:

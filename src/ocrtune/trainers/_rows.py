@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import random
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import Any, NamedTuple
 
 from tqdm import tqdm
@@ -55,6 +56,8 @@ def prepare(samples: Sequence[Sample], *, dialect: Dialect, family: Family, proc
 def _row(sample: Sample, dialect: Dialect, family: Family, processor: Any, options: TrainOptions) -> Row:
     if sample.target is None:
         raise InputError("it has no target")
+    if missing := [i.path for i in sample.images if not Path(i.path).is_file()]:
+        raise InputError(f"its picture {missing[0]} is missing")
     sizes = [Size(i.width, i.height) if i.width and i.height else Size(*open_image(i.path).size) for i in sample.images]
     seen = [family.sees(processor, size) for size in sizes]
     ask, answer = dialect.ask(sample), dialect.encode(sample.target, sees=seen[0])

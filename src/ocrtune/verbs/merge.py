@@ -30,8 +30,9 @@ from ocrtune.sampling import load_split
 LOG = logging.getLogger("ocrtune")
 PROOF = "proof.json"
 # Largest |Δ log-probability| of a token between base + adapter and the merged model. float32 differs by the order of
-# sums alone; the others also by rounding each merged weight to 8 (bfloat16) or 11 (float16) significant bits.
-BOUNDS = {"float32": 1e-3, "float16": 0.05, "bfloat16": 0.25}
+# sums alone; the others also by rounding each merged weight to 8 (bfloat16) or 11 (float16) significant bits. Measured on
+# a Cyrillic adapter of the nano reader, 873 tokens: 3e-5, 0.003 and 0.034.
+BOUNDS = {"float32": 1e-3, "float16": 0.02, "bfloat16": 0.2}
 ROOM = 64 * 2**20  # bytes beside the weights
 BYTES = {"float32": 4, "float16": 2, "bfloat16": 2}
 

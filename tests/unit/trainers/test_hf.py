@@ -195,6 +195,15 @@ def test_a_sample_that_does_not_fit_is_named_before_training(
         fit(options(max_length=60, strict=True), tiny_nano, samples, tmp_path / "strict")
 
 
+def test_a_sample_whose_picture_is_gone_is_left_out_by_name(
+    tiny_nano: Path, lines: Lines, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    samples = lines(*TEXTS)
+    Path(samples[-1].images[0].path).unlink()
+    fit(options(), tiny_nano, samples, tmp_path / "run")
+    assert f"{samples[-1].id}: its picture" in caplog.text
+
+
 def test_patience_ends_a_training_that_does_not_improve(tiny_nano: Path, lines: Lines, tmp_path: Path) -> None:
     made = options(max_steps=50, eval_steps=1, patience=2, learning_rate=1e-9)
     assert fit(made, tiny_nano, lines(*TEXTS), tmp_path / "run").steps == 3

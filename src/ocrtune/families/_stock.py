@@ -11,10 +11,10 @@ from ocrtune.core import ModelRef, Size
 from ocrtune.families import _generation, _loading, _merging, _sequences, _tree
 
 
-class Common:
+class Stock:
     """Base of the families: everything but `sees`, `visual_tokens` and how pixel bounds reach the processor."""
 
-    name = "common"
+    name = "stock"
     model_types: tuple[str, ...] = ()
 
     def load(self, ref: ModelRef, options: LoadOptions) -> Loaded:
