@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import logging
 import math
@@ -10,8 +9,6 @@ import shutil
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
-
-from tqdm.contrib.logging import logging_redirect_tqdm
 
 from ocrtune.contracts import Dialect, Family, Loaded, LoadOptions, Trained, TrainOptions
 from ocrtune.core import ModelRef, Sample
@@ -135,7 +132,7 @@ class HuggingFaceTrainer:
         if step < total and not _out_of_patience(history, options):
             what = f"training with batches of {options.batch_size}"
             try:
-                with memory_errors(what, MEMORY_HINT), _bars_and_log():
+                with memory_errors(what, MEMORY_HINT):
                     loop.train(resume_from_checkpoint=str(last) if last else None)
             finally:
                 watch.close()
@@ -306,8 +303,3 @@ def _finish(run: RunDir, history: _watch.History, steps: int) -> Trained:
     write_atomic(run.path / FINISHED, json.dumps({"best": figures, "steps": steps}) + "\n")
     shutil.rmtree(run.artifacts / "checkpoints", ignore_errors=True)
     return Trained(run.artifacts / "best", figures, steps)
-
-
-def _bars_and_log() -> Any:
-    """Log lines above the bar instead of through it, where this package's logger has a console of its own."""
-    return logging_redirect_tqdm(loggers=[LOG]) if LOG.handlers else contextlib.nullcontext()
