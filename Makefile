@@ -68,7 +68,8 @@ test: $(READY) ## lint, types, contracts and all quick tests (TESTS="-k word" pa
 	$(BIN)/python -m pytest $(TESTS)
 
 demo: $(READY) ## from documents to a better model with a verdict, in minutes on a CPU
-	$(BIN)/ocrtune tune --config recipes/demo.yaml --runs demo
+	$(BIN)/ocrtune synth --config recipes/demo-documents.yaml --runs demo --into demo/documents
+	$(BIN)/ocrtune tune --config recipes/demo.yaml --runs demo --into demo/loop
 
 bench: $(READY) ## how fast the parts are on this machine
 	@for script in benchmarks/*.py; do $(BIN)/python $$script || exit 1; done

@@ -16,6 +16,7 @@ as one dense batch instead of one attention call per image.
 from __future__ import annotations
 
 import argparse
+import copy
 import json
 import math
 import os
@@ -433,10 +434,9 @@ def save_checkpoint(path: Path, **state: object) -> None:
 
 def export(model, tokenizer, out: Path) -> None:
     """The shippable folder: bf16 safetensors and every file that a stock loader or a server asks for."""
-    state = {k: v.to(torch.bfloat16) for k, v in model.state_dict().items() if k != "lm_head.weight"}
-    model.config.dtype = torch.bfloat16
-    model.generation_config.update(eos_token_id=tokenizer.eos_token_id, pad_token_id=tokenizer.pad_token_id, do_sample=False)
-    model.save_pretrained(out, state_dict=state, safe_serialization=True)
+    shipped = copy.deepcopy(model).to(torch.bfloat16)
+    shipped.generation_config.update(eos_token_id=tokenizer.eos_token_id, pad_token_id=tokenizer.pad_token_id, do_sample=False)
+    shipped.save_pretrained(out)
     tokenizer.save_pretrained(out)
     build_image_processor().save_pretrained(out)
 
