@@ -12,6 +12,7 @@ from ocrtune.errors import disk_errors
 
 PREFIX = "checkpoint-"
 KEPT = 2
+WHOLE = "model.safetensors"  # the name by which transformers knows a checkpoint that holds a whole model
 
 
 class Work(NamedTuple):
@@ -81,6 +82,12 @@ class Loop:
         if self.args.should_save:
             save_weights(self.model, Path(output_dir or self.args.output_dir))
 
+    def _load_from_checkpoint(self, resume_from_checkpoint: str, model: Any = None) -> None:
+        if hasattr(self.model, "peft_config"):
+            super()._load_from_checkpoint(resume_from_checkpoint, model)  # type: ignore[misc]
+        else:
+            load_weights(self.model, Path(resume_from_checkpoint))
+
     def floating_point_ops(self, inputs: Any) -> int:
         return 0  # counting parameters at every step costs more than the figure is worth
 
@@ -121,14 +128,24 @@ def same_as_whole(model: Any, batch: dict[str, Any]) -> bool:
 
 
 def save_weights(model: Any, folder: Path) -> None:
-    """Adapter or model as safetensors. Adapters never drag the embedding table along."""
+    """Adapter, or all weights for `load_weights`, as safetensors. Adapters never drag the embedding table along."""
+    from safetensors.torch import save_model
+
     folder.mkdir(parents=True, exist_ok=True)
     if hasattr(model, "peft_config"):
         model.save_pretrained(folder, save_embedding_layers=False)
     else:
-        model.save_pretrained(folder)
+        save_model(model, str(folder / WHOLE))
     for file in folder.glob("*.safetensors"):
         file.chmod(0o644)  # written private; whoever merges or serves may be another user
+
+
+def load_weights(model: Any, folder: Path) -> None:
+    """All weights, by the names they have in memory. `save_pretrained` writes the names of the hub's files, which
+    transformers' Trainer does not translate back: it warns, and goes on from the weights that the training began with."""
+    from safetensors.torch import load_model
+
+    load_model(model, folder / WHOLE)
 
 
 def publish(made: Path, place: Path) -> None:

@@ -133,9 +133,6 @@ class Buckets:
             window = sorted(order[start : start + step], key=self.lengths.__getitem__)
             batches += [window[i : i + self.batch_size] for i in range(0, len(window), self.batch_size)]
         rng.shuffle(batches)
-        batches.sort(key=lambda batch: -max(self.lengths[i] for i in batch) if self._longest in batch else 0)
+        first = max(range(len(batches)), key=lambda n: max(self.lengths[i] for i in batches[n]))
+        batches.insert(0, batches.pop(first))
         return iter(batches)
-
-    @property
-    def _longest(self) -> int:
-        return max(range(len(self.lengths)), key=self.lengths.__getitem__)

@@ -108,6 +108,28 @@ def test_a_killed_training_goes_on_with_the_losses_of_an_uninterrupted_one(tiny_
     assert _curve(killed / "tensorboard") == [(r["step"], pytest.approx(r["loss"])) for r in history(killed, "step")]
 
 
+@pytest.mark.parametrize("method", ["lora", "full"])
+def test_a_training_stopped_in_the_middle_of_an_epoch_goes_on_with_the_same_losses(
+    tiny_nano: Path, lines: Lines, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, method: str
+) -> None:
+    made = options(method=method, max_steps=7, save_steps=1, eval_steps=7, batch_size=2, lora={"rank": 4, "dropout": 0.2})
+    samples = lines(*TEXTS)
+    fit(made, tiny_nano, samples, tmp_path / "whole")
+    real = _loop.publish
+
+    def stop_at_three(made: Path, place: Path) -> None:
+        real(made, place)
+        if place.name == "checkpoint-3":
+            raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(_loop, "publish", stop_at_three)
+        fit(made, tiny_nano, samples, tmp_path / "stopped")
+    fit(made, tiny_nano, samples, tmp_path / "stopped")
+    whole, resumed = ([(r["step"], r["loss"]) for r in history(tmp_path / name, "step")] for name in ("whole", "stopped"))
+    assert resumed == whole and len(whole) == 7
+
+
 def _curve(folder: Path) -> list[tuple[int, float]]:
     from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 

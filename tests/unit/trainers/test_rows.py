@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -37,3 +39,9 @@ def test_padding_stays_small() -> None:
     lengths = [(37 * n) % 300 + 20 for n in range(2000)]
     padded = sum(max(lengths[i] for i in b) * len(b) for b in Buckets(lengths, 16, 0))
     assert padded / sum(lengths) < 1.06
+
+
+def test_the_order_of_many_samples_is_found_at_once() -> None:
+    began = time.process_time()
+    list(Buckets([(37 * n) % 3000 + 20 for n in range(50_000)], 4, 0))
+    assert time.process_time() - began < 5
