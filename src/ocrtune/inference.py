@@ -129,6 +129,7 @@ class _Board:
         self.run = run
         self.done = {name: p for name, p in found.items() if name in self.samples and not _retryable(p)}
         self.attempts = {name: list(p.attempts) for name, p in found.items() if name in self.samples and _retryable(p)}
+        self.failed = sum(p.error is not None for p in self.done.values())
         self.asked: set[str] = set()
         self.strikes = 0
         self.last = False
@@ -172,8 +173,9 @@ class _Board:
     def _final(self, prediction: Prediction) -> None:
         self.run.append(PREDICTIONS, prediction)
         self.done[prediction.sample_id] = prediction
+        self.failed += prediction.error is not None
         if self.bar is not None:
-            self.bar.set_postfix(failed=sum(p.error is not None for p in self.done.values()), refresh=False)
+            self.bar.set_postfix(failed=self.failed, refresh=False)
             self.bar.update()
 
     def refuse_total_loss(self) -> None:

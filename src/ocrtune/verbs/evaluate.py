@@ -28,7 +28,7 @@ from ocrtune.models import notes
 from ocrtune.plugins import DIALECTS, ENGINES
 from ocrtune.runs import RunDir
 from ocrtune.sampling import load_split
-from ocrtune.verbs.score import ESTIMATE, SAMPLES, SCORES, Scored, Scoring, record, score_predictions, table
+from ocrtune.verbs.score import ESTIMATE, SAMPLES, SCORES, Figures, Scoring, record, score_predictions, table
 
 log = logging.getLogger("ocrtune")
 
@@ -58,7 +58,7 @@ class Reader(NamedTuple):
     dialect: Dialect
 
 
-def run(config: Config, into: RunDir) -> Scored:
+def run(config: Config, into: RunDir) -> Figures:
     """Status is partial while any sample failed, done otherwise."""
     samples = _samples(config, into)
     with reader(config, into) as asked:
@@ -77,7 +77,7 @@ def run(config: Config, into: RunDir) -> Scored:
     )
     log.info(table(scored.estimates))
     _log_failures(predictions)
-    return scored
+    return Figures(scored.estimates)
 
 
 @contextlib.contextmanager

@@ -74,14 +74,20 @@ class Scored(NamedTuple):
     estimates: list[Estimate]
 
 
-def run(config: Config, into: RunDir) -> Scored:
+class Figures(NamedTuple):
+    """What scoring found, in the order of `Scored.estimates`; the score of each sample is in `scores.jsonl`."""
+
+    estimates: list[Estimate]
+
+
+def run(config: Config, into: RunDir) -> Figures:
     stored = _stored(config, into)
     dialect = DIALECTS.get(stored.dialect)()
     scored = score_predictions(stored.samples, stored.predictions, dialect=dialect, scoring=config, protocol=stored.protocol)
     record(into, stored.samples, scored)
     log.info(table(scored.estimates))
     into.finish("done", predictions=str(stored.file), scores=SCORES, estimate=ESTIMATE, samples=SAMPLES)
-    return scored
+    return Figures(scored.estimates)
 
 
 def score_predictions(samples: Sequence[Sample], predictions: Sequence[Prediction] | Mapping[str, Prediction], *,

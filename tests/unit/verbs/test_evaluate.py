@@ -21,9 +21,9 @@ from ocrtune.errors import ConfigError, EngineError, InputError, ModelError
 from ocrtune.runs import RunDir
 from ocrtune.verbs import evaluate
 from ocrtune.verbs.evaluate import Config, reader
-from ocrtune.verbs.score import Scored
+from ocrtune.verbs.score import Figures
 
-Evaluate = Callable[..., Scored]
+Evaluate = Callable[..., Figures]
 
 
 @pytest.fixture(autouse=True)
@@ -46,8 +46,8 @@ def dataset(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def evaluated(dataset: Path, tmp_path: Path) -> Callable[..., tuple[RunDir, Scored]]:
-    def go(**options: Any) -> tuple[RunDir, Scored]:
+def evaluated(dataset: Path, tmp_path: Path) -> Callable[..., tuple[RunDir, Figures]]:
+    def go(**options: Any) -> tuple[RunDir, Figures]:
         options = {"data": str(dataset), "engine": "echo", "model": f"table:{dataset}/test.jsonl", "resamples": 100} | options
         config = Config(**options)
         run = RunDir.create("evaluate", config, root=tmp_path / "runs")
@@ -134,6 +134,14 @@ def test_the_table_shows_counts_beside_every_score(evaluated: Evaluate, dataset:
         evaluated(model=f"table:{dataset}/test.jsonl;broken=2")
     assert "failed 3 · truncated 0 · looped 0 · empty 0" in caplog.text
     assert "failed: s1 (broken: " in caplog.text
+
+
+def test_the_result_does_not_grow_with_the_dataset(dataset: Path, tmp_path: Path) -> None:
+    words = ["evaluate", str(dataset), "--engine", "echo", "--model", f"table:{dataset}/test.jsonl", "--resamples", "100"]
+    assert main([*words, "--into", str(tmp_path / "run")]) == 0
+    result = json.loads((tmp_path / "run" / "result.json").read_text())
+    assert [e["metric"] for e in result["estimates"]][:4] == ["cer", "wer", "char_f1", "exact"]
+    assert "s0" not in json.dumps(result) and "s0" in (tmp_path / "run" / "scores.jsonl").read_text()
 
 
 def test_the_command_line_evaluates(dataset: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
