@@ -10,6 +10,7 @@ import binascii
 import csv
 import itertools
 import json
+import math
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -66,24 +67,29 @@ def column_names(path: Path) -> set[str]:
         return set() if schema is None else {str(name).lower() for name in schema.names}
     with path.open("rb") as file:
         head = file.read(HEAD).decode("utf-8-sig", errors="replace")
-    if suffix in (".csv", ".tsv"):
-        return {
-            cell.strip().lower() for cell in next(csv.reader([head.split("\n", 1)[0]], delimiter=_delimiter(suffix, head)), [])
-        }
-    return _json_names(head)
+    return _csv_names(head, suffix) if suffix in (".csv", ".tsv") else _json_names(head)
+
+
+def _csv_names(head: str, suffix: str) -> set[str]:
+    """Lines may end in \\n, \\r\\n or, from old spreadsheets, in \\r alone."""
+    try:
+        cells = next(csv.reader(head.splitlines()[:1], delimiter=_delimiter(suffix, head)), [])
+    except csv.Error:
+        return set()
+    return {cell.strip().lower() for cell in cells}
 
 
 def _json_names(head: str) -> set[str]:
     body = head.lstrip().removeprefix("[").lstrip()
     try:
         found, _ = json.JSONDecoder().raw_decode(body)
-    except ValueError:
+    except (ValueError, RecursionError):
         return {name.lower() for name in re.findall(r'"([A-Za-z_]+)"\s*:', body)}  # the first record is longer than the head
     return {str(name).lower() for name in found} if isinstance(found, dict) else set()
 
 
 def _delimiter(suffix: str, head: str) -> str:
-    line = head.split("\n", 1)[0]
+    line = next(iter(head.splitlines()), "")
     return "\t" if suffix == ".tsv" else max(",;\t", key=line.count)
 
 
@@ -122,7 +128,7 @@ def _read_jsonl(path: Path) -> Iterator[Record | Rejected]:
             where = f"{path} line {number}"
             try:
                 yield _record(where, json.loads(line))
-            except ValueError as cause:
+            except (ValueError, RecursionError) as cause:
                 yield Rejected(where, f"not JSON ({cause})")
 
 
@@ -139,7 +145,7 @@ def _read_json(path: Path) -> Iterator[Record | Rejected]:
         where = f"{path} line {text.count(chr(10), 0, at) + 1}"
         try:
             value, at = decoder.raw_decode(text, at)
-        except ValueError as cause:
+        except (ValueError, RecursionError) as cause:
             yield Rejected(where, f"not JSON ({cause}); the rest of the file is not read")
             return
         yield _record(where, value)
@@ -156,7 +162,7 @@ def _record(where: str, value: Any) -> Record | Rejected:
 def _read_csv(path: Path) -> Iterator[Record | Rejected]:
     csv.field_size_limit(MAX_FIELD)
     with path.open(encoding="utf-8-sig", newline="") as file:
-        header = file.readline()
+        header = file.readline()  # ends at \n, \r\n or \r
         file.seek(0)
         rows = csv.DictReader(file, delimiter=_delimiter(path.suffix.lower(), header))
         try:
@@ -191,7 +197,7 @@ def text_of(value: Any) -> str | None:
     """The text of a field: a string, or a list of lines; None for anything else."""
     if isinstance(value, str):
         return value
-    if isinstance(value, int | float) and not isinstance(value, bool):
+    if isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value):  # NaN is pandas' empty cell
         return str(value)
     if isinstance(value, list) and value and all(isinstance(v, str) for v in value):
         return "\n".join(value)
@@ -235,10 +241,15 @@ def image_file(value: Any, folder: Path, spool: Callable[[bytes], Path]) -> Path
         raise InputError(f"the image is on the network ({value[:80]}): download it first")
     file = Path(unquote(urlsplit(value).path) if value.startswith("file://") else value.replace("\\", "/"))
     places = (file,) if file.is_absolute() else (folder / file, folder / "images" / file)
-    for place in places:
-        if place.is_file():
-            return place
-    raise InputError(f"no such image: {places[0]}")
+    try:
+        found = next((place for place in places if place.is_file()), None)
+    except OSError as cause:  # most often a picture as bare base64 text, far too long for a name
+        raise InputError(
+            f"no such image: {value[:40]}… ({cause.strerror}; pictures as text begin with data:image/…;base64,)"
+        ) from cause
+    if found is None:
+        raise InputError(f"no such image: {places[0]}")
+    return found
 
 
 def document_of(value: Any, file: Path) -> str:

@@ -117,3 +117,32 @@ def test_windows_paths_find_their_file(picture: Path, tmp_path: Path) -> None:
     shutil.copy(picture, tmp_path / "sub" / "y.png")
     (draft,) = read(written(tmp_path / "p.jsonl", json.dumps({"image": "sub\\y.png", "text": "t"})))
     assert isinstance(draft, Draft)
+
+
+def test_a_table_with_the_line_ends_of_old_spreadsheets_is_read(picture: Path, tmp_path: Path) -> None:
+    path = tmp_path / "data.csv"
+    path.write_bytes(b"image,text\rx.png,hello\r")
+    assert Pairs().claims(path)
+    assert [d.target for d in read(path) if isinstance(d, Draft)] == [TextTarget(text="hello")]
+
+
+def test_json_of_absurd_depth_is_nobodys_file_and_costs_one_record(picture: Path, tmp_path: Path) -> None:
+    assert not Pairs().claims(written(tmp_path / "deep.json", "[" * 100_000))
+    nested = '{"image": "x.png", "text": ' + "[" * 100_000 + "}"
+    found = read(written(tmp_path / "deep.jsonl", f'{nested}\n{{"image": "x.png", "text": "kept"}}\n'))
+    assert isinstance(found[0], Rejected)
+    assert isinstance(found[1], Draft)
+
+
+def test_bare_base64_is_rejected_with_the_remedy_and_the_rest_goes_on(picture: Path, tmp_path: Path) -> None:
+    rows = [{"image": "A" * 5000, "text": "a"}, {"image": "x.png", "text": "b"}]
+    first, second = read(written(tmp_path / "data.json", json.dumps(rows)))
+    assert isinstance(first, Rejected)
+    assert "data:image/" in first.why
+    assert len(first.why) < 200
+    assert isinstance(second, Draft)
+
+
+def test_not_a_number_is_no_label(picture: Path, tmp_path: Path) -> None:
+    (found,) = read(written(tmp_path / "data.json", '[{"image": "x.png", "text": NaN}]'))
+    assert isinstance(found, Rejected)
