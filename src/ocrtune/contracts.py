@@ -139,6 +139,10 @@ class EngineOptions(Section):
     language: str | None = Field(None, description="languages of a classic engine, e.g. rus+eng for tesseract")
     device: str | None = Field(None, description="cpu, cuda, cuda:0, mps; found by itself when absent")
     dtype: Literal["auto", "float32", "bfloat16", "float16"] = Field("auto", description="weights in memory")
+    quantization: Literal["none", "4bit", "8bit"] = Field(
+        "none", description="keep a local model's language weights in 4 or 8 bits"
+    )
+    trust_remote_code: bool = Field(False, description="run Python code that comes with a local checkpoint")
     batch_size: int = Field(16, ge=1, description="images per generation batch of a local model")
     concurrency: int = Field(8, ge=1, le=1024, description="requests in flight to a server")
     timeout: float = Field(120.0, gt=0, description="seconds one request may take")

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from ocrtune.contracts import Ask, EngineOptions, Family, Loaded, LoadOptions, Reading
-from ocrtune.core import Answer, Failure, Finish, Prompt, Size, Usage
+from ocrtune.core import Answer, Failure, Finish, ImageRef, Prompt, Size, Usage
 from ocrtune.errors import ConfigError, EngineError, InputError, OcrtuneError, ResourceError
 from ocrtune.imaging import open_image
 from ocrtune.models import family_for, model_ref
@@ -19,7 +19,10 @@ from ocrtune.models import family_for, model_ref
 LOG = logging.getLogger("ocrtune")
 AHEAD = 8  # batches taken together, so that those of like size can be read together
 MOST_AHEAD = 256  # prompts, whatever the batch size
-HASHED = 256 * 2**20  # bytes of weights that are hashed whole; larger files by size and header
+HASHED = 256 * 2**20  # bytes of weights that are hashed whole; of larger files, SPOTS pieces of SPOT bytes from all over
+SPOTS, SPOT = 64, 2**20
+USED = ("model", "adapter", "device", "dtype", "quantization", "trust_remote_code", "batch_size", "temperature", "max_pixels",
+        "min_pixels")  # fmt: skip
 
 
 class Opened(NamedTuple):
@@ -34,7 +37,7 @@ class Local:
     name = "local"
 
     def __init__(self, options: EngineOptions) -> None:
-        options.only(self.name, "model", "adapter", "device", "dtype", "batch_size", "temperature", "max_pixels", "min_pixels")
+        options.only(self.name, *USED)
         if options.model is None:
             raise ConfigError(
                 "the local engine needs a model", hint="give --model a checkpoint folder, an adapter folder or a hub id"
@@ -49,6 +52,8 @@ class Local:
                  "dtype": str(self._loaded.model.dtype).removeprefix("torch.") if self._loaded else self.options.dtype,
                  "temperature": str(self.options.temperature), "max_pixels": str(self.options.max_pixels or "model's own"),
                  "min_pixels": str(self.options.min_pixels or "model's own")}  # fmt: skip
+        if self.options.quantization != "none":
+            words["quantization"] = self.options.quantization
         return words if self._ref.adapter is None else {**words, "adapter": weights_digest(self._ref.adapter)}
 
     def open(self) -> None:
@@ -56,8 +61,9 @@ class Local:
             return
         o = self.options
         self._family = family_for(self._ref)
-        self._loaded = self._family.load(self._ref, LoadOptions(device=o.device, dtype=o.dtype, min_pixels=o.min_pixels,
-                                                                max_pixels=o.max_pixels))  # fmt: skip
+        how = LoadOptions(device=o.device, dtype=o.dtype, quantization=o.quantization, trust_remote_code=o.trust_remote_code,
+                          min_pixels=o.min_pixels, max_pixels=o.max_pixels)  # fmt: skip
+        self._loaded = self._family.load(self._ref, how)
 
     def close(self) -> None:
         self._loaded = self._family = None
@@ -66,16 +72,13 @@ class Local:
         family, loaded = self._ready()
         waiting = iter(prompts)
         while window := list(itertools.islice(waiting, min(MOST_AHEAD, AHEAD * self.options.batch_size))):
-            whole: list[Opened] = []
-            for prompt in window:
-                found = _opened(prompt, family, loaded)
-                if isinstance(found, Answer):
-                    yield found
-                else:
-                    whole.append(found)
-            whole.sort(key=lambda o: (sum(s.width * s.height for s in o.sees), o.ask.max_tokens))
-            for start in range(0, len(whole), self.options.batch_size):
-                yield from self._read(whole[start : start + self.options.batch_size])
+            window.sort(key=lambda prompt: (sum(_area(i) for i in prompt.images), prompt.max_tokens))
+            for start in range(0, len(window), self.options.batch_size):
+                batch = window[start : start + self.options.batch_size]
+                found = [_opened(prompt, family, loaded) for prompt in batch]  # memory holds the pictures of one batch
+                yield from (f for f in found if isinstance(f, Answer))
+                if whole := [f for f in found if isinstance(f, Opened)]:
+                    yield from self._read(whole)
 
     def _ready(self) -> tuple[Family, Loaded]:
         if self._family is None or self._loaded is None:
@@ -90,7 +93,9 @@ class Local:
             readings = family.read(loaded, [o.ask for o in batch], temperature=self.options.temperature)
         except (OcrtuneError, ValueError, RuntimeError) as error:
             if len(batch) == 1:
-                yield _failed(batch[0].prompt, "out of memory" if isinstance(error, ResourceError) else "model", error, began)
+                kind = "out of memory" if isinstance(error, ResourceError) else "model"
+                passing = isinstance(error, ResourceError | RuntimeError)  # other work on the device, or a device that broke
+                yield _failed(batch[0].prompt, kind, error, began, retryable=passing)
                 return
             if isinstance(error, ResourceError):
                 LOG.warning("memory ran out with a batch of %d: trying halves", len(batch))
@@ -100,6 +105,10 @@ class Local:
         each = (time.monotonic() - began) / len(batch)
         for opened, reading in zip(batch, readings, strict=True):
             yield _answer(opened, reading, each)
+
+
+def _area(image: ImageRef) -> int:
+    return (image.width or 0) * (image.height or 0)
 
 
 def _opened(prompt: Prompt, family: Family, loaded: Loaded) -> Opened | Answer:
@@ -118,9 +127,9 @@ def _answer(opened: Opened, reading: Reading, seconds: float) -> Answer:
                   usage=Usage(prompt_tokens=reading.prompt_tokens, completion_tokens=len(reading.tokens)))  # fmt: skip
 
 
-def _failed(prompt: Prompt, kind: str, error: Exception, began: float) -> Answer:
+def _failed(prompt: Prompt, kind: str, error: Exception, began: float, *, retryable: bool = False) -> Answer:
     hint = f" ({error.hint})" if isinstance(error, OcrtuneError) and error.hint else ""
-    failure = Failure(kind=kind, message=f"{error}{hint}", retryable=False)
+    failure = Failure(kind=kind, message=f"{error}{hint}", retryable=retryable)
     return Answer(sample_id=prompt.sample_id, finish="error", error=failure, seconds=time.monotonic() - began)
 
 
@@ -134,5 +143,7 @@ def weights_digest(name: str) -> str:
         size = file.stat().st_size
         total.update(f"{file.name}:{size}\n".encode())
         with file.open("rb") as stream:
-            total.update(stream.read() if size <= HASHED else stream.read(2**20))
+            for place in [0] if size <= HASHED else range(0, size - SPOT, size // SPOTS):
+                stream.seek(place)
+                total.update(stream.read(HASHED if size <= HASHED else SPOT))
     return total.hexdigest()[:16]

@@ -84,18 +84,20 @@ def run(config: Config, into: RunDir) -> Figures:
 def reader(config: Reading, into: RunDir) -> Iterator[Reader]:
     """The engine and the dialect that the options name: open, with `run:<id>` resolved, and closed at the end.
 
-    Dialect and prompt are those the model was trained with unless the options say otherwise, which is worth a warning.
+    Dialect, prompt and pixel bounds are those the model was trained with unless the options say otherwise, which is worth
+    a warning.
     """
     options = _weights(config, into)
     weights = options.adapter or options.model
     trained = notes(Path(weights)) if weights else {}
-    wanted = {"dialect": config.dialect, "prompt": config.prompt}
-    for name, value in wanted.items():
+    for name in ("dialect", "prompt", "min_pixels", "max_pixels"):
+        value = getattr(config, name)
         if trained and value is not None and value != trained.get(name):
             log.warning("the model was trained with the %s %r, but is asked with %r", name, trained.get(name), value)
     dialect = str(config.dialect or trained.get("dialect") or "plain")
     prompt = config.prompt if config.prompt is not None else trained.get("prompt")
-    engine = ENGINES.get(config.engine)(options)
+    bounds = {name: trained.get(name) for name in ("min_pixels", "max_pixels") if getattr(options, name) is None}
+    engine = ENGINES.get(config.engine)(options.model_copy(update=bounds))
     asked = Reader(engine, DIALECTS.get(dialect)(prompt))
     try:
         engine.open()

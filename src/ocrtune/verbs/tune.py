@@ -15,11 +15,12 @@ import json
 import logging
 import re
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from ocrtune.config import Section, load
 from ocrtune.contracts import TrainOptions
@@ -29,6 +30,7 @@ from ocrtune.verbs.prepare import Options as PrepareOptions
 from ocrtune.verbs.score import Scoring
 
 LOG = logging.getLogger("ocrtune")
+NEVER = datetime.min.replace(tzinfo=UTC)
 
 
 class Config(Section):
@@ -51,6 +53,14 @@ class Config(Section):
     batch_size: int = Field(16, ge=1, description="images per generation batch when models are evaluated")
     max_tokens: int = Field(1024, ge=1, description="longest reply when models are evaluated, in tokens")
 
+    @field_validator("also")
+    @classmethod
+    def _apart(cls, also: dict[str, tuple[str, ...]]) -> dict[str, tuple[str, ...]]:
+        """Each name becomes a folder's."""
+        if len({slug(name) for name in also} - {""}) < len(also):
+            raise ValueError("the names must differ in their letters and digits")
+        return also
+
 
 class Tuned(NamedTuple):
     """What the loop leaves: files by absolute path, and the verdict in one sentence."""
@@ -69,14 +79,17 @@ class Steps:
         self.total = total
         self.begun = 0
 
-    def take(self, name: str, verb: Any, options: Mapping[str, Any]) -> RunDir:
-        """Run `verb` with `options` in the folder `name`. Raises what the verb raises; the step can then be resumed."""
+    def take(self, name: str, verb: Any, options: Mapping[str, Any], *, about: Sequence[RunDir] = ()) -> RunDir:
+        """Run `verb` with `options` in the folder `name`; once more from the start when one of the runs that it is `about`
+        ended later. A step in which samples failed is resumed, so that they are tried again. Raises what the verb raises."""
         self.begun += 1
         label = f"[{self.begun}/{self.total}] {name}"
         config, asked = load(verb.Config, None, options)
         kind = verb.__name__.rpartition(".")[2]
-        run = RunDir.create(kind, config, root=self.into.root, into=self.into.path / name, asked=asked)
-        if run.status in ("done", "partial"):
+        place = self.into.path / name
+        fresh = self._ended(place) < max((self._ended(run.path) for run in about), default=NEVER)
+        run = RunDir.create(kind, config, root=self.into.root, into=place, asked=asked, fresh=fresh)
+        if run.status == "done":
             LOG.info("%s: done before", label)
             return run
         LOG.info("%s: %s", label, VERBS[kind])
@@ -86,25 +99,41 @@ class Steps:
         self.into.event("step", name=name, seconds=round(time.monotonic() - began, 1))
         return run
 
+    def _ended(self, place: Path) -> datetime:
+        """When the run in `place` ended; never, where there is none or it has not."""
+        there = RunDir.open(place, root=self.into.root) if (place / "run.json").exists() else None
+        return there.manifest.finished or NEVER if there else NEVER
+
 
 def run(config: Config, into: RunDir) -> Tuned:
+    """Status is partial while a sample of one of the evaluations failed, done otherwise."""
     piles = {"": config.sources, **{f"-{slug(name)}": sources for name, sources in config.also.items()}}
-    steps = Steps(into, 3 * len(piles) + 3)
+    steps = Steps(into, 3 * len(piles) + (2 if config.train.method == "full" else 3))
     base = str(into.resolve(config.model, "model"))
     chosen = config.prepare.model_dump(exclude_unset=True)
     data = {pile: steps.take(f"data{pile}", prepare, {**chosen, "sources": sources}) for pile, sources in piles.items()}
     before = {pile: steps.take(f"base{pile}", evaluate, _reading(config, made, base)) for pile, made in data.items()}
-    trained = steps.take("train", train, _training(config, data, base))
-    merged = steps.take("merge", merge, {"adapter": str(trained.path / trained.manifest.outputs["adapter"])})
-    model = merged.path / merged.manifest.outputs["model"]
+    model = _tuned(steps, config, data, base)
     after = {pile: steps.take(f"tuned{pile}", evaluate, _reading(config, made, str(model))) for pile, made in data.items()}
-    verdict = steps.take("compare", compare, _question(config, before, after))
+    readings = [*before.values(), *after.values()]
+    verdict = steps.take("compare", compare, _question(config, before, after), about=readings)
     into.link(**{name: str(path) for name, path in (("sources", ", ".join(config.sources)), ("model", config.model))})
-    into.finish("done", **{role: f"compare/{file}" for role, file in verdict.manifest.outputs.items()},
-                model=str(model.relative_to(into.path)))  # fmt: skip
+    failed = [f"{reading.path.name}: {reading.manifest.message}" for reading in readings if reading.status == "partial"]
+    into.finish("partial" if failed else "done", message="; ".join(failed) or None, model=str(model.relative_to(into.path)),
+                **{role: f"compare/{file}" for role, file in verdict.manifest.outputs.items()})  # fmt: skip
     files = verdict.manifest.outputs
     found = json.loads((verdict.path / files["verdict"]).read_text("utf-8"))
     return Tuned(found["statement"], verdict.path / files["verdict"], verdict.path / files["report"], model)
+
+
+def _tuned(steps: Steps, config: Config, data: Mapping[str, RunDir], base: str) -> Path:
+    """The folder of the fine-tuned model: what a full fine-tuning leaves, or its adapter merged into the base."""
+    trained = steps.take("train", train, _training(config, data, base))
+    if "model" in trained.manifest.outputs:
+        return trained.path / trained.manifest.outputs["model"]
+    how = {"device": config.train.device, "trust_remote_code": config.train.trust_remote_code}
+    merged = steps.take("merge", merge, {"adapter": str(trained.path / trained.manifest.outputs["adapter"]), **how})
+    return merged.path / merged.manifest.outputs["model"]
 
 
 def slug(name: str) -> str:
@@ -113,8 +142,11 @@ def slug(name: str) -> str:
 
 
 def _reading(config: Config, data: RunDir, model: str) -> dict[str, Any]:
+    """Both models are asked in the same way: the one that the training teaches."""
     scoring = config.scoring.model_dump(exclude_unset=True)
-    how = {"batch_size": config.batch_size, "max_tokens": config.max_tokens, "limit": config.limit}
+    taught = ("dialect", "prompt", "min_pixels", "max_pixels", "device", "trust_remote_code")
+    how = {"batch_size": config.batch_size, "max_tokens": config.max_tokens, "limit": config.limit,
+           **{name: getattr(config.train, name) for name in taught}}  # fmt: skip
     return {**scoring, **how, "data": str(data.path), "model": model}
 
 

@@ -10,9 +10,11 @@ import pytest
 
 from ocrtune.contracts import Ask, Engine, EngineOptions
 from ocrtune.core import ImageRef, Prompt, Sample
+from ocrtune.engines import local
 from ocrtune.engines.local import Local, weights_digest
 from ocrtune.errors import ConfigError, ResourceError
 from ocrtune.families.qwen2_vl import Qwen2VL
+from ocrtune.imaging import open_image
 from ocrtune.testing import EngineContract
 
 Lines = Callable[..., list[Sample]]
@@ -73,6 +75,42 @@ def test_a_picture_that_never_fits_fails_alone(tiny_nano: Path, lines: Lines, mo
     answers = list(opened(tiny_nano).stream(prompts(lines("a", "b"))))
     assert [a.error and a.error.kind for a in answers] == ["out of memory"] * 2
     assert all(a.error and "max_pixels" in a.error.message for a in answers)
+
+
+def test_what_may_pass_is_asked_again_and_what_is_wrong_with_the_picture_is_not(
+    tiny_nano: Path, lines: Lines, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for error, retryable in ((ResourceError("full"), True), (RuntimeError("CUDA error"), True), (ValueError("shape"), False)):
+
+        def broken(*_: Any, why: Exception = error, **__: Any) -> Any:
+            raise why
+
+        monkeypatch.setattr(Qwen2VL, "read", broken)
+        (answer,) = opened(tiny_nano).stream(prompts(lines("a")))
+        assert answer.error and answer.error.retryable == retryable, error
+
+
+def test_pictures_are_opened_a_batch_at_a_time(tiny_nano: Path, lines: Lines, monkeypatch: pytest.MonkeyPatch) -> None:
+    looked: list[object] = []
+    monkeypatch.setattr(local, "open_image", lambda path: (looked.append(path), open_image(path))[1])
+    answers = iter(opened(tiny_nano, batch_size=2).stream(prompts(lines(*"abcdefgh"), tokens=2)))
+    next(answers)
+    assert len(looked) == 2
+
+
+def test_large_weights_are_told_apart_by_pieces_from_all_over(
+    tiny_nano: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(local, "HASHED", 1000)
+    monkeypatch.setattr(local, "SPOT", 512)
+    file = tmp_path / "model.safetensors"
+    content = bytearray((tiny_nano / "model.safetensors").read_bytes())
+    found = set()
+    for share in (1, 2, 3):
+        content[share * len(content) // 4 : share * len(content) // 4 + len(content) // 32] = b"x" * (len(content) // 32)
+        file.write_bytes(content)
+        found.add(weights_digest(str(tmp_path)))
+    assert len(found) == 3
 
 
 def test_a_strip_too_thin_for_the_model_fails_alone(tiny_nano: Path, lines: Lines, tmp_path: Path) -> None:

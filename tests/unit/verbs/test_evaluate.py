@@ -273,3 +273,14 @@ def test_a_trained_model_is_asked_as_it_was_trained(
         with reader(config, RunDir.create("evaluate", config, root=tmp_path / "runs")) as found:
             assert found.dialect.ask(sample) == expected
     assert "trained with the prompt 'Lies:', but is asked with 'Read:'" in caplog.text
+
+
+def test_a_trained_model_sees_pictures_as_large_as_in_its_training(
+    resolved: Callable[..., EngineOptions], tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    (tmp_path / "model").mkdir()
+    (tmp_path / "model" / "ocrtune.json").write_text('{"dialect": "plain", "min_pixels": null, "max_pixels": 5000}')
+    found = resolved(model=str(tmp_path / "model"))
+    assert (found.min_pixels, found.max_pixels) == (None, 5000)
+    assert resolved(model=str(tmp_path / "model"), max_pixels=900).max_pixels == 900
+    assert "trained with the max_pixels 5000, but is asked with 900" in caplog.text
