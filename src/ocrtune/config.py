@@ -51,6 +51,10 @@ def read_yaml(file: Path) -> dict[str, Any]:
         return {}
     if not isinstance(content, dict):
         raise ConfigError(f"{file} must hold options by name, but holds a {type(content).__name__}")
+    if nameless := [key for key in content if not isinstance(key, str)]:
+        raise ConfigError(
+            f"{file}: an option is called {nameless[0]!r}, which is no name", hint="quote it if it is meant as text"
+        )
     return content
 
 
@@ -70,7 +74,9 @@ def dotted(assignments: Mapping[str, Any]) -> dict[str, Any]:
         *path, last = name.split(".")
         at = out
         for part in path:
-            at = at.setdefault(part, {})
+            if not isinstance(at.get(part), dict):  # the later assignment wins
+                at[part] = {}
+            at = at[part]
         at[last] = value
     return out
 

@@ -102,6 +102,11 @@ def disk_errors(what: str) -> Iterator[None]:
                 f"the disk is full while writing {what}",
                 hint="free some space, or put runs elsewhere with --runs; the same command resumes what was finished",
             ) from cause
+        if cause.errno in (errno.ENOTDIR, errno.EEXIST, errno.EISDIR):
+            raise ResourceError(
+                f"cannot write {what}: a file stands where a folder should be, or a folder in place of the file",
+                hint="choose another folder with --runs or --into",
+            ) from cause
         if cause.errno in (errno.EACCES, errno.EROFS, errno.EPERM):
             raise ResourceError(
                 f"cannot write {what}: {cause.strerror}", hint="choose another folder with --runs or --into"

@@ -117,17 +117,17 @@ class RunDir:
             run = cls(path, old, root)
             if old.status != "done":
                 run._replace(status="running", finished=None, pid=os.getpid(), message=None)
+                run._explain(config, asked)
             return run
-        if path.exists() and any(path.iterdir()):
+        if path.is_dir() and any(not file.name.startswith(".run.json.") for file in path.iterdir()):
             raise RunError(f"{path} is not empty and holds no run", hint="give an empty or new folder with --into")
         with disk_errors(str(path)):
             path.mkdir(parents=True, exist_ok=True)
         manifest = RunManifest(id=path.name, verb=verb, started=datetime.now(UTC), config_digest=wanted, pid=os.getpid(),
                                environment=_environment(), versions=_versions())  # fmt: skip
-        write_atomic(path / "request.yaml", to_yaml(dict(asked or {})))
-        write_atomic(path / "config.yaml", to_yaml(config.model_dump(mode="json")))
         run = cls(path, manifest, root)
-        run._replace()
+        run._replace()  # first: without it the folder is nobody's, and the same command could not go on in it
+        run._explain(config, asked)
         return run
 
     @classmethod
@@ -216,6 +216,12 @@ class RunDir:
             with contextlib.suppress(Exception):
                 self.finish("failed", message=f"{type(error).__name__}: {error}")
             raise
+
+    def _explain(self, config: Section, asked: Mapping[str, Any] | None) -> None:
+        """What was asked and what runs, unless an earlier start wrote it."""
+        for name, content in (("request.yaml", dict(asked or {})), ("config.yaml", config.model_dump(mode="json"))):
+            if not (self.path / name).exists():
+                write_atomic(self.path / name, to_yaml(content))
 
     def _replace(self, **changes: Any) -> None:
         self.manifest = self.manifest.model_copy(update=changes)

@@ -6,7 +6,7 @@ from typing import Literal
 import pytest
 from pydantic import Field
 
-from ocrtune.config import Section, config_digest, dotted, load, option_names
+from ocrtune.config import Section, config_digest, dotted, load, option_names, read_yaml
 from ocrtune.errors import ConfigError
 
 
@@ -55,3 +55,14 @@ def test_options_are_listed_with_their_sections() -> None:
 def test_same_options_have_the_same_digest() -> None:
     assert config_digest(Options(data="a")) == config_digest(Options(data="a", learning_rate=1e-4))
     assert config_digest(Options(data="a")) != config_digest(Options(data="b"))
+
+
+def test_a_later_assignment_replaces_what_stands_in_its_way() -> None:
+    assert dotted({"tags": 1, "tags.b": 2}) == {"tags": {"b": 2}}
+
+
+def test_an_option_file_with_a_nameless_option_is_refused(tmp_path: Path) -> None:
+    file = tmp_path / "x.yaml"
+    file.write_text("1: 2\n")
+    with pytest.raises(ConfigError, match="no name"):
+        read_yaml(file)

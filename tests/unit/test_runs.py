@@ -117,3 +117,23 @@ def test_a_failed_write_keeps_the_old_file_and_leaves_no_litter(tmp_path: Path, 
     with pytest.raises(ResourceError, match="disk is full"):
         write_atomic(tmp_path / "f", "new")
     assert [p.name for p in tmp_path.iterdir()] == ["f"] and (tmp_path / "f").read_text() == "old"
+
+
+def test_a_run_that_ended_while_it_was_made_is_taken_up_again(tmp_path: Path) -> None:
+    run = make(tmp_path)
+    (run.path / "config.yaml").unlink()
+    (run.path / "request.yaml").unlink()
+    assert make(tmp_path).path == run.path
+    assert (run.path / "config.yaml").read_text() == "data: a\n"
+    (run.path / "config.yaml").unlink()
+    (run.path / "request.yaml").unlink()
+    (run.path / "run.json").rename(run.path / ".run.json.cut")  # killed before the first rename
+    assert make(tmp_path).status == "running"
+
+
+def test_a_file_in_the_place_of_a_folder_is_one_clear_error(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("x")
+    for where in ({"into": tmp_path / "file"}, {"root": tmp_path / "file"}):
+        with pytest.raises(ResourceError, match="file stands where a folder"):
+            make(**{"root": tmp_path, **where})  # type: ignore[arg-type]
+    assert (tmp_path / "file").read_text() == "x"

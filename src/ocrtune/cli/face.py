@@ -99,7 +99,7 @@ def flat(values: Mapping[str, Any], prefix: str = "") -> Iterator[str]:
         if isinstance(value, Mapping) and value:
             yield from flat(value, f"{prefix}{name}.")
         else:
-            yield prefix + name
+            yield f"{prefix}{name}"
 
 
 def _recipe(file: Path, verb: str) -> dict[str, Any]:
