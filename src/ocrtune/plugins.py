@@ -85,4 +85,4 @@ EXPORTERS: Shelf[Exporter] = Shelf(
     {"txt": "ocrtune.exporters.text:Text", "md": "ocrtune.exporters.text:Markdown", "json": "ocrtune.exporters.json:Json"},
 )
 
-SHELVES = (SOURCES, DIALECTS, ENGINES, METRICS, FAMILIES, TRAINERS, EXPORTERS)
+SHELVES = (SOURCES, GENERATORS, DIALECTS, ENGINES, METRICS, FAMILIES, TRAINERS, EXPORTERS)

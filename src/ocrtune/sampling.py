@@ -173,6 +173,16 @@ def split_groups(samples: Sequence[Sample], shares: Shares, *, seed: int, by: st
     return out
 
 
+def far_off(counts: Mapping[str, int], shares: Shares) -> list[str]:
+    """A sentence for each held-out split with less than half or more than double of what was asked for."""
+    asked = {name: _wanted(share, sum(counts.values())) for name, share in shares._asdict().items()}
+    return [
+        f"{name} has {counts[name]} samples where {count} were asked for: documents stay whole, and there are too few of them"
+        for name, count in asked.items()
+        if not count / 2 <= counts[name] <= count * 2
+    ]
+
+
 def _wanted(share: float, total: int) -> int:
     return round(share * total) or 1 if 0 < share < 1 else int(share)
 

@@ -17,6 +17,7 @@ from ocrtune.sampling import (
     Shares,
     benchmark_digest,
     drop_duplicates,
+    far_off,
     find_leaks,
     group_key,
     leak_report,
@@ -60,6 +61,14 @@ def test_ratios_and_counts_are_met_closely() -> None:
     by_count = split_groups(samples, Shares(30, 65), seed=1)
     assert [len(by_ratio[n]) for n in ("train", "val", "test")] == [350, 50, 100]
     assert [len(by_count[n]) for n in ("val", "test")] == [30, 65]
+
+
+def test_splits_far_from_what_was_asked_are_named() -> None:
+    counts = {"train": 40, "val": 26, "test": 92}
+    (said,) = far_off(counts, Shares(20, 20))
+    assert said.startswith("test has 92 samples where 20 were asked for")
+    assert far_off(counts, Shares(0.1, 0.5)) == []
+    assert far_off({"train": 9, "val": 0, "test": 0}, Shares(0, 0)) == []
 
 
 def test_seeds_differ_and_repeat() -> None:

@@ -46,7 +46,7 @@ def _print_schema(options: SchemaOptions, face: Face) -> None:
 
 
 def _print_plugins(options: NoOptions, face: Face) -> None:
-    """List what can be named as a source, dialect, engine, metric, family, trainer or exporter.
+    """List what can be named as a source, generator, dialect, engine, metric, family, trainer or exporter.
 
     Examples:
       ocrtune plugins

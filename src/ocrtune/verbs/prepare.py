@@ -13,7 +13,7 @@ import json
 import logging
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence, Set
 from itertools import islice
 from pathlib import Path
 from typing import Annotated, Any, Literal, NamedTuple, Self
@@ -37,6 +37,7 @@ from ocrtune.sampling import (
     Shares,
     count_split,
     drop_duplicates,
+    far_off,
     find_leaks,
     leak_report,
     split_groups,
@@ -129,6 +130,7 @@ class Collected(NamedTuple):
 
 def run(config: Config, into: RunDir) -> DatasetManifest:
     """Read all sources into `into`, split, check for leaks and write the dataset; a second call resumes the first."""
+    tokens = _visual_tokens(config, into)  # a model that cannot be loaded is said before anything is read
     plan = find_jobs(config, into)
     for rejected in plan.rejected:
         _refuse_if_strict(config, rejected)
@@ -136,8 +138,8 @@ def run(config: Config, into: RunDir) -> DatasetManifest:
     collected = collect(config, plan, into)
     splits, leaks = split(config, collected.samples)
     manifest = _manifest(config, splits, collected, leaks)
-    _write(config, splits, manifest, collected.rejected, into)
-    _announce(manifest, into)
+    _write(splits, manifest, collected.rejected, tokens, into)
+    _announce(config, manifest, into)
     into.finish("done", dataset=".")
     return manifest
 
@@ -151,7 +153,7 @@ def find_jobs(config: Config, into: RunDir) -> Plan:
     plan = Plan([], [], Counter())
     for name in config.sources:
         for path in _paths(name, into):
-            _find(path, readers, plan, asked=True)
+            _find(path, readers, plan, own={into.path.resolve(), into.root.resolve()})  # results are no sources
     plan.jobs[:] = dict.fromkeys(plan.jobs)
     into.link(**{f"source_{i}": name for i, name in enumerate(config.sources[:20], start=1)})
     return plan
@@ -171,15 +173,15 @@ def _paths(name: str, into: RunDir) -> list[Path]:
     raise InputError(f"no such file or folder: {path}{near}", hint="sources are files, folders, 'globs' or run:<id>")
 
 
-def _find(path: Path, readers: dict[str, Source], plan: Plan, *, asked: bool = False) -> None:
-    """Folders are asked as a whole first; what their owner does not cover is looked at one by one."""
+def _find(path: Path, readers: dict[str, Source], plan: Plan, *, own: Set[Path], asked: bool = True) -> None:
+    """Folders are asked as a whole first; what their owner does not cover is looked at one by one, except `own` folders."""
     owners = [name for name, reader in readers.items() if reader.claims(path)]
     if path.is_dir():
         plan.jobs.extend(_job(name, path) for name in owners)
         for child in sorted(path.iterdir()):
             covered = any(readers[name].claims(child) for name in owners)
-            if not child.name.startswith(".") and not covered:
-                _find(child, readers, plan)
+            if not child.name.startswith(".") and not covered and child.resolve() not in own:
+                _find(child, readers, plan, own=own, asked=False)
     elif owners:
         plan.jobs.append(_job(owners[0], path))
     elif path.suffix.lower() in READABLE and path.stat().st_size == 0:
@@ -257,7 +259,8 @@ def _keep(draft: Draft, config: Config, filters: Filters, job: Job, into: RunDir
 def _picture(draft: Draft) -> tuple[bytes, Any]:
     """The bytes to store and the decoded picture: files are kept as they are, pixels become PNG."""
     if isinstance(draft.image, Path):
-        return draft.image.read_bytes(), open_image(draft.image)
+        image = open_image(draft.image)  # first: it says why a file cannot be read
+        return draft.image.read_bytes(), image
     out = io.BytesIO()
     draft.image.save(out, format="PNG", compress_level=6)
     return out.getvalue(), draft.image
@@ -352,11 +355,11 @@ def _manifest(config: Config, splits: dict[str, list[Sample]], collected: Collec
 Splits = dict[str, list[Sample]]
 
 
-def _write(config: Config, splits: Splits, manifest: DatasetManifest, rejected: Sequence[Rejected], into: RunDir) -> None:
+def _write(splits: Splits, manifest: DatasetManifest, rejected: Sequence[Rejected], tokens: inventory.Tokens,
+           into: RunDir) -> None:  # fmt: skip
     for name, samples in splits.items():
         into.write(f"{name}.jsonl", samples)
     into.write("rejected.jsonl", "".join(json.dumps(r._asdict(), ensure_ascii=False) + "\n" for r in rejected))
-    tokens = _visual_tokens(config, into)
     notes = {"seed": str(manifest.seed), "split by": manifest.group_by, **manifest.filters,
              **{f"dropped by {name}": str(count) for name, count in manifest.dropped.items()}, "rejected": str(manifest.rejected),
              "exact leaks": str(manifest.leaks.exact), "near leaks": str(manifest.leaks.near)}  # fmt: skip
@@ -381,7 +384,7 @@ def _visual_tokens(config: Config, into: RunDir) -> inventory.Tokens:
     return count
 
 
-def _announce(manifest: DatasetManifest, into: RunDir) -> None:
+def _announce(config: Config, manifest: DatasetManifest, into: RunDir) -> None:
     log.info("filters, the same for all splits: %s", ", ".join(f"{k} {v}" for k, v in manifest.filters.items()))
     for name, count in manifest.dropped.items():
         log.info("dropped by %s: %d", name, count)
@@ -389,8 +392,9 @@ def _announce(manifest: DatasetManifest, into: RunDir) -> None:
     if found.exact + found.near:
         log.warning("%d exact and %d near duplicates across splits (dataset.json lists them)%s", found.exact, found.near,
                     f"; {found.dropped} samples dropped" if found.dropped else "; --leaks drop removes them")  # fmt: skip
+    for line in far_off({name: c.samples for name, c in manifest.splits.items()}, Shares(config.val, config.test)):
+        log.warning(line)
     splits = ", ".join(f"{name} {c.samples} of {c.groups} documents" for name, c in manifest.splits.items())
-    rejected = (
-        f"{manifest.rejected} records rejected (why: {into.path / 'rejected.jsonl'})" if manifest.rejected else "nothing rejected"
-    )
+    why = into.path / "rejected.jsonl"
+    rejected = f"{manifest.rejected} records rejected (why: {why})" if manifest.rejected else "nothing rejected"
     log.info("%s; %s", splits, rejected)

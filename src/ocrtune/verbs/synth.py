@@ -15,13 +15,12 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Literal, NamedTuple
 
-from pydantic import Field
+from pydantic import Field, ValidationInfo, field_validator
 from tqdm import tqdm
 
 from ocrtune.config import Section, closest
 from ocrtune.contracts import Generator, Made, Order
 from ocrtune.core import Document
-from ocrtune.errors import ConfigError
 from ocrtune.plugins import GENERATORS
 from ocrtune.runs import RunDir
 
@@ -45,6 +44,15 @@ class Config(Section):
         "auto", description="chromium has the better pages, fpdf2 needs no program; auto takes what is there"
     )
     fonts: tuple[str, ...] = Field((), description='font families to choose from, e.g. "DejaVu Sans"; all found ones when empty')
+
+    @field_validator("languages", "templates")
+    @classmethod
+    def _known(cls, words: tuple[str, ...], field: ValidationInfo) -> tuple[str, ...]:
+        known = sorted({word for name in PREFERRED for word in getattr(GENERATORS.get(name), str(field.field_name))})
+        for word in words:
+            if word not in known:
+                raise ValueError(f"there is no {word!r}{closest(word, known)}; there are {', '.join(known)}")
+        return tuple(dict.fromkeys(words))
 
 
 class Synthesis(NamedTuple):
@@ -86,11 +94,7 @@ def choose(config: Config) -> Generator:
 def plan(config: Config, generator: Generator) -> Iterator[Order]:
     """One order per document: templates take turns, languages follow each other."""
     templates = config.templates or generator.templates
-    for what, asked, known in (("language", config.languages, generator.languages), ("template", templates, generator.templates)):
-        for word in asked:
-            if word not in known:
-                raise ConfigError(f"there is no {what} {word!r}{closest(word, list(known))}", hint=f"{what}s: {', '.join(known)}")
-    for language in dict.fromkeys(config.languages):
+    for language in config.languages:
         for number in range(1, config.count + 1):
             template = templates[(number - 1) % len(templates)]
             yield Order(language, template, number, config.seed, config.pages, config.scans)

@@ -19,7 +19,7 @@ from PIL import Image, ImageDraw
 from pydantic import ValidationError
 
 from ocrtune.core import ModelRef, Sample, Size, target_text
-from ocrtune.errors import InputError, ResourceError
+from ocrtune.errors import InputError, OcrtuneError, ResourceError
 from ocrtune.imaging import open_image
 from ocrtune.inventory import patch_tokens
 from ocrtune.plugins import FAMILIES
@@ -229,6 +229,23 @@ def test_visual_tokens_are_those_of_the_given_model(tmp_path: Path, tiny_nano: P
     processor = family.load_processor(ModelRef(base=str(tiny_nano)))
     wanted = family.visual_tokens(processor, family.sees(processor, Size(200, 40)))
     assert wanted != patch_tokens(Size(200, 40)) and {cell.strip() for cell in row.split("|")[3:8]} == {str(wanted)}
+
+
+def test_a_model_that_is_not_there_is_said_before_anything_is_read(tmp_path: Path) -> None:
+    with pytest.raises(OcrtuneError, match="nowhere"):
+        run(tmp_path / "out", pairs(tmp_path / "in", 3), model=str(tmp_path / "nowhere"))
+    assert not (tmp_path / "out" / "journal.jsonl").exists()
+
+
+def test_results_beside_the_sources_are_no_sources(tmp_path: Path) -> None:
+    pairs(tmp_path / "pile", 12)
+    run(tmp_path / "pile" / "first", tmp_path / "pile", val=0.2, test=0.2)
+    shutil.rmtree(tmp_path / "pile" / "first" / "images")
+    (tmp_path / "pile" / "first" / "dataset.json").unlink()  # as if it had been killed: the same command looks again
+    manifest = json.loads((tmp_path / "pile" / "first" / "run.json").read_text())
+    (tmp_path / "pile" / "first" / "run.json").write_text(json.dumps({**manifest, "status": "stopped"}))
+    again = run(tmp_path / "pile" / "first", tmp_path / "pile", val=0.2, test=0.2)
+    assert again.sources == {"pairs": 12} and again.rejected == 0
 
 
 @pytest.mark.parametrize(
