@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from ocrtune.config import Section
 from ocrtune.core import Answer, Decoded, Document, ModelRef, Prediction, Prompt, Sample, Score, Size, Target, Task
@@ -149,6 +149,14 @@ class EngineOptions(Section):
     temperature: float = Field(0.0, ge=0, description="0 is greedy")
     max_pixels: int | None = Field(None, gt=0, description="pixel budget per image; the model's own when absent")
     min_pixels: int | None = Field(None, gt=0, description="lower pixel bound per image; the model's own when absent")
+
+    @field_validator("base_url")
+    @classmethod
+    def _no_secret(cls, url: str | None) -> str | None:
+        """Options are written into run directories."""
+        if url is not None and "@" in url.partition("://")[2].partition("/")[0]:
+            raise ValueError("user and password do not belong into the address; put a key into the environment variable API_KEY")
+        return url
 
     def only(self, engine: str, *used: str) -> None:
         """Refuse options that the engine would have to ignore. Raises ConfigError naming all of them."""

@@ -28,9 +28,9 @@ POINTS_PER_INCH = 72.0
 CJK_FONTS = ("NotoSansCJK-Regular.ttc", "wqy-microhei.ttc", "uming.ttc", "PingFang.ttc", "msyh.ttc")
 
 
-def open_image(path: Path | str) -> Image:
+def open_image(path: Path | str, *, frame: int = 0) -> Image:
     """The picture as upright RGB: EXIF orientation applied, transparency laid on white (on black
-    where white letters would vanish), first frame of several.
+    where white letters would vanish), the given frame of several, counted from 0.
 
     Raises InputError saying why when the file is missing, empty, no image, cut short, of zero size or absurdly large.
     """
@@ -38,10 +38,24 @@ def open_image(path: Path | str) -> Image:
     size = _file_size(file)
     if size == 0:
         raise InputError(f"{file}: the file is empty (0 bytes)", hint="copy the image again from where it came from")
-    return _decode(file, str(file))
+    return _decode(file, str(file) if frame == 0 else f"{file}, frame {frame + 1}", frame)
 
 
-def _decode(source: Path, name: str) -> Image:
+def frame_count(path: Path | str) -> int:
+    """How many frames `open_image` may be asked for; 1 where the file does not say."""
+    from PIL import Image as Pillow
+
+    with (
+        warnings.catch_warnings(),
+        contextlib.suppress(OSError, SyntaxError, ValueError, EOFError, Pillow.DecompressionBombError),
+    ):
+        warnings.simplefilter("ignore")
+        with Pillow.open(path) as image:
+            return int(getattr(image, "n_frames", 1))
+    return 1
+
+
+def _decode(source: Path, name: str, frame: int) -> Image:
     from PIL import Image as Pillow
     from PIL import ImageOps, UnidentifiedImageError
 
@@ -49,6 +63,7 @@ def _decode(source: Path, name: str) -> Image:
         warnings.simplefilter("ignore")  # the bomb warning is replaced by our own bound; odd EXIF is not the reader's problem
         try:
             with Pillow.open(source) as image:
+                image.seek(frame)
                 _check_size(image.width, image.height, name)
                 image.load()
                 upright = ImageOps.exif_transpose(image)

@@ -21,7 +21,7 @@ import httpx
 
 from ocrtune.contracts import EngineOptions
 from ocrtune.core import Answer, Failure, ImageRef, Prompt, Size
-from ocrtune.engines.openai import FailedReplyError, Reply, model_names, refusal, streamed, whole
+from ocrtune.engines.openai import FailedReplyError, Reply, blocks, model_names, refusal, streamed, whole
 from ocrtune.errors import ConfigError, EngineError, InputError
 from ocrtune.imaging import open_image
 from ocrtune.inference import in_flight
@@ -184,13 +184,14 @@ class Http:
     async def _converse(self, request: dict[str, Any]) -> Reply:
         assert self._client is not None
         async with self._client.stream("POST", f"{self.base_url}/chat/completions", json=request) as response:
-            if response.status_code != 200:
-                refused = refusal(response, await response.aread())
-                self._heed(refused)
-                raise refused
-            if "text/event-stream" not in response.headers.get("content-type", ""):
-                return whole(await response.aread())
-            return await streamed(response)
+            if response.status_code == 200 and "text/event-stream" in response.headers.get("content-type", ""):
+                return await streamed(response)
+            body = b"".join([block async for block in blocks(response)])
+            if response.status_code == 200:
+                return whole(body)
+            refused = refusal(response, body)
+            self._heed(refused)
+            raise refused
 
     def _heed(self, refused: FailedReplyError) -> None:
         """One "not now" speaks for all requests: without holding, the rest of the queue would burn its attempts."""

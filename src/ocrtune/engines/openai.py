@@ -16,6 +16,7 @@ from ocrtune.core import Failure, Finish, Usage
 from ocrtune.inference import looping
 
 RETRYABLE = frozenset({408, 409, 425, 429})  # of the 4xx; every 5xx is
+LARGEST = 32 * 2**20  # bytes of one reply; a page of text takes some ten thousand, as events some millions
 LOOK_EVERY = 256  # characters between two looks for a loop while an answer grows
 
 
@@ -90,11 +91,21 @@ def whole(body: bytes) -> Reply:
     return Reply(choice.message.text, _finish(choice.finish_reason or "stop"), chunk.usage)
 
 
+async def blocks(response: httpx.Response) -> AsyncIterator[bytes]:
+    """The body as it comes. Raises FailedReplyError once it is larger than any answer."""
+    size = 0
+    async for block in response.aiter_bytes():
+        size += len(block)
+        if size > LARGEST:
+            raise FailedReplyError("too large", f"the reply is larger than {LARGEST // 2**20} MiB", retryable=False)
+        yield block
+
+
 async def _events(response: httpx.Response) -> AsyncIterator[bytes]:
     """The data of the events. Lines end at newlines only: httpx's own line reader also splits at U+2028 and U+0085,
     which servers send as they are inside JSON strings."""
     rest = b""
-    async for block in response.aiter_bytes():
+    async for block in blocks(response):
         *lines, rest = (rest + block).split(b"\n")
         for line in lines:
             if line.startswith(b"data:"):

@@ -22,7 +22,7 @@ from tqdm import tqdm
 
 from ocrtune.core import Document, ImageRef, Page, Prediction, Sample, Size
 from ocrtune.errors import InputError
-from ocrtune.imaging import IMAGE_SUFFIXES, open_image, open_pdf, render_page
+from ocrtune.imaging import IMAGE_SUFFIXES, frame_count, open_image, open_pdf, render_page
 from ocrtune.inference import PREDICTIONS, predict
 from ocrtune.plugins import EXPORTERS
 from ocrtune.runs import RunDir
@@ -151,16 +151,14 @@ def _pdf_sheets(name: str, file: Path, dpi: int, into: RunDir) -> Iterator[_Shee
 
 def _image_sheets(name: str, file: Path, into: RunDir) -> Iterator[_Sheet]:
     """One page per frame, so that a multi-page TIFF keeps all of its pages."""
-    from PIL import Image, ImageOps, ImageSequence
-
-    first = open_image(file)
     if file.suffix.lower() not in (".tif", ".tiff"):
-        yield _Sheet(name, 1, file.resolve(), Size(*first.size), None)
+        yield _Sheet(name, 1, file.resolve(), Size(*open_image(file).size), None)
         return
-    with Image.open(file) as frames:
-        for number, frame in enumerate(ImageSequence.Iterator(frames), 1):
-            picture = first if number == 1 else ImageOps.exif_transpose(frame).convert("RGB")
-            yield _kept(name, number, picture, into)
+    for number in range(1, frame_count(file) + 1):
+        try:
+            yield _kept(name, number, open_image(file, frame=number - 1), into)
+        except InputError as error:
+            yield _Sheet(name, number, None, None, str(error))
 
 
 def _kept(name: str, number: int, image: Image, into: RunDir) -> _Sheet:

@@ -13,12 +13,14 @@ from pathlib import Path
 
 import pytest
 from PIL import Image
+from pydantic import ValidationError
 
 from ocrtune import inference
 from ocrtune.config import Section
 from ocrtune.contracts import Engine, EngineOptions
 from ocrtune.core import Answer, ImageRef, Prompt, Sample
 from ocrtune.dialects.plain import Plain
+from ocrtune.engines import openai
 from ocrtune.engines.http import Http, normalise_url
 from ocrtune.errors import ConfigError, EngineError
 from ocrtune.inference import predict
@@ -157,6 +159,12 @@ class Handler(BaseHTTPRequestHandler):
 
     def do_forever(self, _: str) -> None:
         self.events(*(self.piece("<td></td>\n") for _ in range(20_000)))
+
+    def do_flood(self, status: str) -> None:
+        self.say(int(status), b"x" * 50_000)
+
+    def do_event_flood(self, _: str) -> None:
+        self.events("x" * 50_000)
 
     def do_length(self, _: str) -> None:
         self.events(self.piece("cut at the limit", "length"), "[DONE]")
@@ -381,6 +389,20 @@ def test_pictures_are_sent_upright_and_without_transparency(server: Server, tmp_
 )
 def test_addresses_are_normalised(given: str, base: str) -> None:
     assert normalise_url(given) == base
+
+
+def test_a_password_in_the_address_is_refused_before_it_is_written_anywhere() -> None:
+    with pytest.raises(ValidationError, match="API_KEY"):
+        EngineOptions(base_url="https://me:secret@h/v1")
+
+
+@pytest.mark.parametrize("behaviour", ["flood=200", "flood=500", "event_flood"])
+def test_a_reply_without_end_is_not_taken_into_memory(
+    server: Server, picture: Path, monkeypatch: pytest.MonkeyPatch, behaviour: str
+) -> None:
+    monkeypatch.setattr(openai, "LARGEST", 10_000)
+    bad, good = ask(server, picture, behaviour, "ok")
+    assert bad.error is not None and bad.error.kind == "too large" and good.text == "Привет, мир"
 
 
 def test_options_that_would_be_ignored_are_refused() -> None:

@@ -12,7 +12,7 @@ import pytest
 from ocrtune.contracts import Forced
 from ocrtune.core import Sample
 from ocrtune.errors import ConfigError, InputError, ModelError, ResourceError
-from ocrtune.families import _merging
+from ocrtune.families import _loading, _merging
 from ocrtune.runs import RunDir
 from ocrtune.verbs import merge, train
 
@@ -94,8 +94,14 @@ def test_a_merge_that_changes_the_model_fails_and_leaves_no_model(tuned: Tuned, 
     with pytest.raises(ModelError, match="not the same as base"):
         merged(tuned, bound=0.01)
     (run,) = (r for r in RunDir.every(tuned.root) if r.manifest.verb == "merge")
-    assert not (run.artifacts / "model").exists()
+    assert list(run.artifacts.iterdir()) == []
     assert '"passed": false' in (run.path / "proof.json").read_text()
+
+
+def test_the_proof_reckons_in_float32_whatever_the_device_would_choose(tuned: Tuned, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_loading, "pick_dtype", lambda wanted, _: "bfloat16" if wanted == "auto" else wanted)  # as on CUDA
+    result, _ = merged(tuned, dtype="float32")
+    assert result.proof.max_logprob_change < 1e-4
 
 
 def test_too_little_disk_is_found_before_anything_is_written(tuned: Tuned, monkeypatch: pytest.MonkeyPatch) -> None:

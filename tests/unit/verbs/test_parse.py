@@ -111,6 +111,22 @@ def test_every_frame_of_a_tiff_is_a_page(parsed: Parse, tmp_path: Path) -> None:
     assert Image.open(run.path / "pages/fax/0003.png").getpixel((0, 0)) == (255, 255, 255)
 
 
+def test_a_broken_frame_of_a_tiff_fails_alone(parsed: Parse, tmp_path: Path) -> None:
+    whole = tmp_path / "fax.tif"
+    frames = [Image.effect_noise((64, 64), 90) for _ in range(3)]
+    frames[0].save(whole, save_all=True, append_images=frames[1:], compression="tiff_lzw")
+    with Image.open(whole) as fax:
+        fax.seek(1)
+        place = fax.tag_v2[273][0]
+    content = bytearray(whole.read_bytes())
+    content[place : place + 200] = b"\xff" * 200
+    whole.write_bytes(content)
+    run, result = parsed(whole)
+    pages = result.documents[0].pages
+    assert [bool(p.problems) for p in pages] == [False, True, False] and run.status == "partial"
+    assert "frame 2" in pages[1].problems[0]
+
+
 def test_a_resumed_run_asks_only_for_pages_that_are_missing(parsed: Parse, tmp_path: Path) -> None:
     pdf = write_pdf(tmp_path / "a.pdf", "1", "2")
     run, _ = parsed(pdf, model="text:x;fail=2", retries=0)
