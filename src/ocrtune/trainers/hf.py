@@ -144,6 +144,12 @@ def _refuse(options: TrainOptions, model: ModelRef, train: Sequence[Sample], val
         raise ConfigError(
             f"{model} is an adapter on its base, and training starts from a whole model", hint="ocrtune merge it first"
         )
+    kind, _, number = (options.device or "").partition(":")
+    if number not in ("", "0"):
+        raise ConfigError(
+            f"training uses the first device that it sees, not {options.device}",
+            hint=f"CUDA_VISIBLE_DEVICES={number} ocrtune train … --device {kind}",
+        )
     if not train or not val:
         raise InputError(
             f"there are {len(train)} samples to train on and {len(val)} to evaluate on: both are needed",
@@ -219,7 +225,9 @@ def _arguments(options: TrainOptions, place: Path, total: int, *, begun: bool) -
         dataloader_pin_memory=device.startswith("cuda"),
         **_checkpointing(options),
     )
-    made._n_gpu = min(made.n_gpu, 1)  # several GPUs are for `torchrun`, not for threads that copy the model
+    made._n_gpu = min(
+        made.n_gpu, 1
+    )  # one GPU even where there are more: transformers would copy the model to all of them, in threads
     return made
 
 

@@ -263,6 +263,12 @@ def test_nothing_to_train_is_refused(tiny_nano: Path, lines: Lines, tmp_path: Pa
         fit(options(lora={"language": False}), tiny_nano, lines(*TEXTS), tmp_path / "run")
 
 
+def test_a_device_that_transformers_would_not_use_is_refused(tiny_nano: Path, lines: Lines, tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="not cuda:1") as caught:
+        fit(options(device="cuda:1"), tiny_nano, lines(*TEXTS), tmp_path / "run")
+    assert "CUDA_VISIBLE_DEVICES=1" in str(caught.value.hint)
+
+
 def test_an_adapter_is_no_start_for_a_training(tiny_nano: Path, lines: Lines, tmp_path: Path) -> None:
     first = fit(options(max_steps=1), tiny_nano, lines(*TEXTS), tmp_path / "one")
     with pytest.raises(ConfigError, match="adapter") as caught:
