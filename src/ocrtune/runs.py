@@ -6,6 +6,7 @@ Layout: `run.json` · `request.yaml` · `config.yaml` · `events.jsonl` · files
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import json
 import os
 import platform
@@ -26,6 +27,9 @@ from ocrtune.errors import RunError, disk_errors
 
 N = TypeVar("N", bound=Noun)
 VERSIONED = ("ocrtune", "torch", "transformers", "peft", "numpy", "pydantic", "pypdfium2", "rapidfuzz", "pillow")
+
+
+LOCK = ".lock"
 
 
 def write_atomic(path: Path, content: str | bytes) -> None:
@@ -78,6 +82,7 @@ class RunDir:
         self.path = path
         self.manifest = manifest
         self.root = root
+        self._lock: int | None = None
 
     @property
     def id(self) -> str:
@@ -116,16 +121,18 @@ class RunDir:
             _refuse_live(old, path)
             run = cls(path, old, root)
             if old.status != "done":
-                run._replace(status="running", finished=None, pid=os.getpid(), message=None)
+                run._hold()
+                run._replace(status="running", finished=None, pid=os.getpid(), message=None, environment=_environment())
                 run._explain(config, asked)
             return run
-        if path.is_dir() and any(not file.name.startswith(".run.json.") for file in path.iterdir()):
+        if path.is_dir() and any(not file.name.startswith((LOCK, ".run.json.")) for file in path.iterdir()):
             raise RunError(f"{path} is not empty and holds no run", hint="give an empty or new folder with --into")
         with disk_errors(str(path)):
             path.mkdir(parents=True, exist_ok=True)
         manifest = RunManifest(id=path.name, verb=verb, started=datetime.now(UTC), config_digest=wanted, pid=os.getpid(),
                                environment=_environment(), versions=_versions())  # fmt: skip
         run = cls(path, manifest, root)
+        run._hold()
         run._replace()  # first: without it the folder is nobody's, and the same command could not go on in it
         run._explain(config, asked)
         return run
@@ -170,7 +177,7 @@ class RunDir:
     @property
     def status(self) -> Status:
         """As recorded, but `stopped` when the process that was working on it is gone."""
-        if self.manifest.status == "running" and not _alive(self.manifest):
+        if self.manifest.status == "running" and not _alive(self.manifest, self.path):
             return "stopped"
         return self.manifest.status
 
@@ -203,6 +210,9 @@ class RunDir:
     def finish(self, status: Status = "done", *, message: str | None = None, **outputs: str) -> None:
         self._replace(status=status, finished=datetime.now(UTC), pid=None, message=message,
                       outputs={**self.manifest.outputs, **outputs})  # fmt: skip
+        if self._lock is not None:
+            os.close(self._lock)
+            self._lock = None
 
     @contextlib.contextmanager
     def guard(self) -> Iterator[RunDir]:
@@ -216,6 +226,13 @@ class RunDir:
             with contextlib.suppress(Exception):
                 self.finish("failed", message=f"{type(error).__name__}: {error}")
             raise
+
+    def _hold(self) -> None:
+        """Take the run's lock, which the system frees however this process ends."""
+        with disk_errors(str(self.path)):
+            self._lock = os.open(self.path / LOCK, os.O_RDWR | os.O_CREAT, 0o644)
+        with contextlib.suppress(OSError):  # a file system without locks: `_alive` goes by the process id there
+            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
 
     def _explain(self, config: Section, asked: Mapping[str, Any] | None) -> None:
         """What was asked and what runs, unless an earlier start wrote it."""
@@ -237,9 +254,13 @@ def _read_manifest(path: Path) -> RunManifest:
         raise RunError(f"{path / 'run.json'} cannot be read: {cause}") from cause
 
 
-def _alive(manifest: RunManifest) -> bool:
-    if manifest.pid is None or manifest.environment.get("host") != platform.node():
-        return manifest.pid is not None
+def _alive(manifest: RunManifest, path: Path) -> bool:
+    """Whether a process works on the run. It holds the lock; one of this host must also live, because children of a killed
+    process keep its lock for a while. A process id alone says little: it may be a zombie's, taken anew, or another host's."""
+    if manifest.pid is None or not _locked(path):
+        return False
+    if manifest.environment.get("host") != platform.node():
+        return True
     try:
         os.kill(manifest.pid, 0)
     except ProcessLookupError:
@@ -249,8 +270,26 @@ def _alive(manifest: RunManifest) -> bool:
     return True
 
 
+def _locked(path: Path) -> bool:
+    """Whether somebody has the lock, or nobody can tell."""
+    try:
+        handle = os.open(path / LOCK, os.O_RDONLY)
+    except FileNotFoundError:
+        return False
+    except OSError:
+        return True
+    try:
+        fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except OSError:
+        return True
+    finally:
+        os.close(handle)
+    return False
+
+
 def _refuse_live(manifest: RunManifest, path: Path) -> None:
-    if manifest.status == "running" and manifest.pid != os.getpid() and _alive(manifest):
+    mine = manifest.pid == os.getpid() and manifest.environment.get("host") == platform.node()
+    if manifest.status == "running" and not mine and _alive(manifest, path):
         raise RunError(f"process {manifest.pid} is working on {path}", hint="wait for it, stop it, or give another --into")
 
 

@@ -88,6 +88,17 @@ def test_a_killed_process_leaves_a_stopped_run_that_can_be_taken_over(tmp_path: 
     assert json.loads((make(tmp_path).path / "events.jsonl").read_text())["event"] == "work"
 
 
+@pytest.mark.parametrize("changes", [{"pid": 1}, {"environment": {"host": "a-container-that-is-gone"}}])
+def test_neither_a_reused_process_id_nor_another_host_keeps_a_killed_run(tmp_path: Path, changes: dict[str, object]) -> None:
+    run = make(tmp_path)
+    run.finish("done")  # lets go of the lock, as being killed does
+    record = json.loads((run.path / "run.json").read_text())
+    (run.path / "run.json").write_text(json.dumps({**record, "status": "running", "pid": 2**22 + 7, **changes}))
+    assert RunDir.every(tmp_path)[0].status == "stopped"
+    again = make(tmp_path)
+    assert again.status == "running" and again.manifest.pid == os.getpid()
+
+
 def test_guard_records_how_work_ended(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="boom"), make(tmp_path).guard():
         raise ValueError("boom")

@@ -143,8 +143,18 @@ def _stored_result(verb: Verb, run: RunDir) -> Any:
 
 
 class _LogFile(logging.FileHandler):
+    """A log that cannot be written (a full disk) must not hide what was to be logged."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        with contextlib.suppress(OSError):
+            super().emit(record)
+
     def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802  the name is logging's
-        """A log that cannot be written (a full disk) must not hide what was to be logged."""
+        pass
+
+    def close(self) -> None:
+        with contextlib.suppress(OSError):
+            super().close()
 
 
 @contextlib.contextmanager
