@@ -140,11 +140,12 @@ def _log_failures(predictions: Sequence[Prediction]) -> None:
 def _weights(config: EngineOptions, into: RunDir) -> EngineOptions:
     """The engine's options alone, model and adapter as plain names. A train run stands for its base with its adapter."""
     options: dict[str, Any] = {name: getattr(config, name) for name in EngineOptions.model_fields}
+    for role, name in (("adapter", config.adapter), ("model", config.model)):
+        if name is not None:
+            into.link(**{role: RunDir.open(name, root=into.root).id if name.startswith("run:") else name})
     if config.adapter is not None and config.adapter.startswith("run:"):
-        into.link(adapter=RunDir.open(config.adapter, root=into.root).id)
         options["adapter"] = str(into.resolve(config.adapter, "adapter"))
     if config.model is not None and config.model.startswith("run:"):
-        into.link(model=RunDir.open(config.model, root=into.root).id)
         options["model"], adapter = _of_run(config.model, into)
         if adapter is not None and options["adapter"] is not None:
             raise ModelError(

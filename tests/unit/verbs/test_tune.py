@@ -89,3 +89,4 @@ def test_the_whole_loop_with_a_full_fine_tuning_ends_with_a_verdict(tiny_nano: P
     tuned = tune.run(made, run)
     assert run.status == "done" and tuned.verdict.is_file() and (tuned.model / "model.safetensors").is_file()
     assert not (run.path / "merge").exists()
+    assert "How it was learnt" in tuned.report.read_text("utf-8")
