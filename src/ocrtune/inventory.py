@@ -130,7 +130,7 @@ def charts(splits: Splits, tokens: Tokens) -> bytes:
         axis.set(title=title, ylabel="samples")
         axis.legend()
     languages = Counter(language_of(s) for samples in splits.values() for s in samples).most_common(12)
-    axes[3].barh([name[:20] for name, _ in reversed(languages)], [count for _, count in reversed(languages)])
+    axes[3].barh([name[:20].replace("$", r"\$") for name, _ in reversed(languages)], [count for _, count in reversed(languages)])
     axes[3].set(title="language (the tag, else the script)", xlabel="samples")
     out = io.BytesIO()
     figure.savefig(out, format="png", dpi=90)

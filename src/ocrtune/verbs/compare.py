@@ -220,7 +220,12 @@ def _page(found: Pair, base: Result, tuned: Result) -> PageView:
 
 
 def _reading(score: Score, side: Result) -> Reading:
-    prediction = side.predictions[score.sample_id]
+    prediction = side.predictions.get(score.sample_id)
+    if prediction is None:
+        raise RunError(
+            f"the reply behind the score of {score.sample_id} is gone: {side.run.path} points to a run that was moved or deleted",
+            hint="evaluate again, or score the predictions where they are now",
+        )
     dialect = DIALECTS.get(side.estimates[0].protocol.get("dialect", "plain"))()
     text = decode(prediction, dialect).text
     note = {"length": "cut off at the token limit", "loop": "fell into a loop"}.get(prediction.finish)

@@ -16,13 +16,13 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence, Set
 from itertools import islice
 from pathlib import Path
-from typing import Annotated, Any, Literal, NamedTuple, Self
+from typing import Any, Literal, NamedTuple, Self
 
-from pydantic import BeforeValidator, Field, model_validator
+from pydantic import Field, model_validator
 from tqdm import tqdm
 
 from ocrtune import inventory
-from ocrtune.config import closest
+from ocrtune.config import Names, closest
 from ocrtune.contracts import Draft, Rejected, Source, SourceOptions
 from ocrtune.core import ImageRef, ModelRef, Noun, Sample, Size, target_text
 from ocrtune.errors import InputError
@@ -46,10 +46,6 @@ from ocrtune.sampling import (
 log = logging.getLogger("ocrtune")
 JOURNAL = "journal.jsonl"
 READABLE = frozenset({".pdf", ".json", ".jsonl", ".ndjson", ".csv", ".tsv", ".parquet", ".arrow"})
-
-
-def _one_or_many(value: object) -> object:
-    return (value,) if isinstance(value, str) else value
 
 
 class Options(SourceOptions):
@@ -88,9 +84,7 @@ class Options(SourceOptions):
 class Config(Options):
     """What a dataset is made of, and how."""
 
-    sources: Annotated[tuple[str, ...], BeforeValidator(_one_or_many)] = Field(
-        min_length=1, description="files, folders, globs or run:<id>, of any kind that `ocrtune` reads"
-    )
+    sources: Names = Field(min_length=1, description="files, folders, globs or run:<id>, of any kind that `ocrtune` reads")
 
 
 class Job(NamedTuple):

@@ -22,7 +22,7 @@ from typing import Any, NamedTuple
 
 from pydantic import Field, field_validator
 
-from ocrtune.config import Section, load
+from ocrtune.config import Names, Section, load
 from ocrtune.contracts import TrainOptions
 from ocrtune.runs import RunDir
 from ocrtune.verbs import VERBS, compare, evaluate, merge, prepare, train
@@ -36,9 +36,9 @@ NEVER = datetime.min.replace(tzinfo=UTC)
 class Config(Section):
     """What is read, which model learns it, and how. Sections hold the options of the verbs of the same name."""
 
-    sources: tuple[str, ...] = Field(min_length=1, description="documents to learn from: files, folders, globs or run:<id>")
+    sources: Names = Field(min_length=1, description="documents to learn from: files, folders, globs or run:<id>")
     model: str = Field(description="model to start from: checkpoint folder, hub id, or run:<id>")
-    also: dict[str, tuple[str, ...]] = Field(
+    also: dict[str, Names] = Field(
         {}, description="other documents on which both models are compared, by name, e.g. to see what was forgotten"
     )
     replay_share: float = Field(
