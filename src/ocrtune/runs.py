@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
+import hashlib
 import json
 import os
 import platform
@@ -22,11 +23,13 @@ from typing import Any, TypeVar
 from pydantic import ValidationError
 
 from ocrtune.config import Section, config_digest, to_yaml
-from ocrtune.core import Noun, RunManifest, Status
+from ocrtune.core import Noun, RunManifest, Status, digest
 from ocrtune.errors import RunError, disk_errors
 
 N = TypeVar("N", bound=Noun)
 VERSIONED = ("ocrtune", "torch", "transformers", "peft", "numpy", "pydantic", "pypdfium2", "rapidfuzz", "pillow")
+PAPERS = frozenset({"run.json", "request.yaml", "config.yaml", "result.json", "events.jsonl", "log.txt"})  # of a run itself
+READ_WHOLE = 64 * 2**20  # bytes
 
 
 LOCK = ".lock"
@@ -105,7 +108,7 @@ class RunDir:
         """The directory for these options: the same options give the same directory, so the same command resumes.
 
         Without `into` it is `root/<verb>-<digest of the options>`. Raises RunError when `into` holds a run of other
-        options, something that is no run, or a run that another live process works on.
+        options, something that is no run, a run that another live process works on, or one whose inputs have changed.
         """
         wanted = config_digest(config)
         path = cls.place(verb, config, root=root, into=into)
@@ -120,6 +123,7 @@ class RunDir:
                 )
             _refuse_live(old, path)
             run = cls(path, old, root)
+            run._refuse_changed_inputs()
             if old.status != "done":
                 run._hold()
                 run._replace(status="running", finished=None, pid=os.getpid(), message=None, environment=_environment())
@@ -182,8 +186,27 @@ class RunDir:
         return self.manifest.status
 
     def link(self, **inputs: str) -> None:
-        """Record what this run was made from (a run id or a path, by role)."""
-        self._replace(inputs={**self.manifest.inputs, **inputs})
+        """Record what this run was made from (a run id or a path, by role), and what that holds now."""
+        digests = {role: found for role, name in inputs.items() if (found := self._content(name)) is not None}
+        old = self.manifest
+        self._replace(inputs={**old.inputs, **inputs}, input_digests={**old.input_digests, **digests})
+
+    def _content(self, name: str) -> str | None:
+        """Digest of the files of an input, or None when it is not on this disk."""
+        with contextlib.suppress(RunError, OSError):
+            place = self.resolve(name)
+            files = [place] if place.is_file() else sorted(f for f in place.iterdir() if f.is_file() and f.name not in PAPERS)
+            return digest([[f.name, _fingerprint(f)] for f in files])
+        return None
+
+    def _refuse_changed_inputs(self) -> None:
+        for role, recorded in self.manifest.input_digests.items():
+            name = self.manifest.inputs[role]
+            if (now := self._content(name)) is not None and now != recorded:
+                raise RunError(
+                    f"{self.path} was made from another content of its {role}: {name} has changed since",
+                    hint="--fresh makes the run anew; another --into keeps the old one",
+                )
 
     def event(self, kind: str, **fields: Any) -> None:
         stamp = datetime.now(UTC).isoformat(timespec="milliseconds")
@@ -243,6 +266,15 @@ class RunDir:
     def _replace(self, **changes: Any) -> None:
         self.manifest = self.manifest.model_copy(update=changes)
         write_atomic(self.path / "run.json", self.manifest.model_dump_json(indent=2) + "\n")
+
+
+def _fingerprint(file: Path) -> str:
+    """SHA-256 of a file of moderate size; size and time of change of a larger one, which takes too long to read."""
+    stat = file.stat()
+    if stat.st_size > READ_WHOLE:
+        return f"{stat.st_size} {stat.st_mtime_ns}"
+    with file.open("rb") as content:
+        return hashlib.file_digest(content, "sha256").hexdigest()
 
 
 def _read_manifest(path: Path) -> RunManifest:

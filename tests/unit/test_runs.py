@@ -148,3 +148,18 @@ def test_a_file_in_the_place_of_a_folder_is_one_clear_error(tmp_path: Path) -> N
         with pytest.raises(ResourceError, match="file stands where a folder"):
             make(**{"root": tmp_path, **where})  # type: ignore[arg-type]
     assert (tmp_path / "file").read_text() == "x"
+
+
+def test_a_run_is_not_taken_for_done_when_its_input_has_changed(tmp_path: Path) -> None:
+    data = tmp_path / "data"
+    data.mkdir()
+    (data / "test.jsonl").write_text("one")
+    run = make(tmp_path / "runs")
+    run.link(data=str(data), model="some/hub-id")
+    run.finish()
+    (data / "log.txt").write_text("papers of a run do not count")
+    assert make(tmp_path / "runs").status == "done"
+    (data / "test.jsonl").write_text("two")
+    with pytest.raises(RunError, match="data has changed since"):
+        make(tmp_path / "runs")
+    assert make(tmp_path / "runs", fresh=True).status == "running"

@@ -25,7 +25,8 @@ class ModelRef(Noun):
 
 
 class RunManifest(Noun):
-    """`run.json`: written first, replaced atomically, status last. Lineage is `inputs`: run ids or paths by role."""
+    """`run.json`: written first, replaced atomically, status last. Lineage is `inputs`: run ids or paths by role;
+    `input_digests` tell whether those on this disk are still what they were."""
 
     schema_number: int = 1
     id: str
@@ -35,6 +36,7 @@ class RunManifest(Noun):
     finished: datetime | None = None
     config_digest: str
     inputs: dict[str, str] = {}
+    input_digests: dict[str, str] = {}
     outputs: dict[str, str] = {}
     environment: dict[str, str] = {}
     versions: dict[str, str] = {}
