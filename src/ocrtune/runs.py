@@ -29,7 +29,7 @@ from ocrtune.errors import RunError, disk_errors
 N = TypeVar("N", bound=Noun)
 VERSIONED = ("ocrtune", "torch", "transformers", "peft", "numpy", "pydantic", "pypdfium2", "rapidfuzz", "pillow")
 PAPERS = frozenset({"run.json", "request.yaml", "config.yaml", "result.json", "events.jsonl", "log.txt"})  # of a run itself
-READ_WHOLE = 64 * 2**20  # bytes
+READ_WHOLE = 64 * 2**20  # bytes of an input; of a larger one only sizes and times are looked at
 
 
 LOCK = ".lock"
@@ -196,7 +196,8 @@ class RunDir:
         with contextlib.suppress(RunError, OSError):
             place = self.resolve(name)
             files = [place] if place.is_file() else sorted(f for f in place.iterdir() if f.is_file() and f.name not in PAPERS)
-            return digest([[f.name, _fingerprint(f)] for f in files])
+            small = sum(f.stat().st_size for f in files) <= READ_WHOLE
+            return digest([[f.name, _fingerprint(f, read=small)] for f in files])
         return None
 
     def _refuse_changed_inputs(self) -> None:
@@ -268,11 +269,10 @@ class RunDir:
         write_atomic(self.path / "run.json", self.manifest.model_dump_json(indent=2) + "\n")
 
 
-def _fingerprint(file: Path) -> str:
-    """SHA-256 of a file of moderate size; size and time of change of a larger one, which takes too long to read."""
-    stat = file.stat()
-    if stat.st_size > READ_WHOLE:
-        return f"{stat.st_size} {stat.st_mtime_ns}"
+def _fingerprint(file: Path, *, read: bool) -> str:
+    """SHA-256 of a file, or its size and time of change where reading everything would take too long."""
+    if not read:
+        return f"{file.stat().st_size} {file.stat().st_mtime_ns}"
     with file.open("rb") as content:
         return hashlib.file_digest(content, "sha256").hexdigest()
 

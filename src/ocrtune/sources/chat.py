@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import re
-import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from itertools import pairwise
 from pathlib import Path
@@ -30,6 +29,7 @@ from ocrtune.sources.records import (
     looks_like_chat,
     read_records,
     single_image,
+    spool,
     tags_of,
     text_of,
 )
@@ -58,13 +58,7 @@ class Chat:
         return looks_like_chat(column_names(path))
 
     def read(self, path: Path, options: SourceOptions) -> Iterator[Draft | Rejected]:
-        with tempfile.TemporaryDirectory(prefix="ocrtune-") as folder:
-            spool = Path(folder) / "image"
-
-            def keep(content: bytes) -> Path:
-                spool.write_bytes(content)
-                return spool
-
+        with spool() as keep:
             for record in read_records(path):
                 if isinstance(record, Rejected):
                     yield record

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import itertools
 import json
-import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -28,6 +27,7 @@ from ocrtune.sources.records import (
     parquet_schema,
     read_records,
     single_image,
+    spool,
     tags_of,
     text_of,
 )
@@ -50,13 +50,7 @@ class HuggingFace:
         return schema is not None and _picture_column(schema) is not None
 
     def read(self, path: Path, options: SourceOptions) -> Iterator[Draft | Rejected]:
-        with tempfile.TemporaryDirectory(prefix="ocrtune-") as folder:
-            spool = Path(folder) / "image"
-
-            def keep(content: bytes) -> Path:
-                spool.write_bytes(content)
-                return spool
-
+        with spool() as keep:
             split = {"split": path.name} if path.is_dir() and (path.parent / "dataset_dict.json").is_file() else {}
             base = path if path.is_dir() else path.parent
             column = None

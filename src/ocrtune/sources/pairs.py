@@ -5,7 +5,6 @@ Among them are exactly `[{"img_path", "ocr_results"}]` and `[{"image_path", "ocr
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -25,6 +24,7 @@ from ocrtune.sources.records import (
     parquet_schema,
     read_records,
     single_image,
+    spool,
     tags_of,
     text_of,
 )
@@ -39,13 +39,7 @@ class Pairs:
         return looks_like_pairs(column_names(path)) and not _holds_pictures(path)
 
     def read(self, path: Path, options: SourceOptions) -> Iterator[Draft | Rejected]:
-        with tempfile.TemporaryDirectory(prefix="ocrtune-") as folder:
-            spool = Path(folder) / "image"
-
-            def keep(content: bytes) -> Path:
-                spool.write_bytes(content)
-                return spool
-
+        with spool() as keep:
             for record in read_records(path):
                 yield record if isinstance(record, Rejected) else pair(record, path.parent, keep)
 

@@ -7,11 +7,13 @@ from __future__ import annotations
 
 import base64
 import binascii
+import contextlib
 import csv
 import itertools
 import json
 import math
 import re
+import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -268,3 +270,16 @@ def _data_uri(value: str) -> bytes:
         return base64.b64decode(body, validate=True) if head.endswith(";base64") else unquote(body).encode("latin-1")
     except (binascii.Error, ValueError) as cause:
         raise InputError(f"the data: address cannot be decoded ({cause})") from cause
+
+
+@contextlib.contextmanager
+def spool() -> Iterator[Callable[[bytes], Path]]:
+    """A function that keeps the bytes of one picture at a time in a file and says where; the file goes with the block."""
+    with tempfile.TemporaryDirectory(prefix="ocrtune-") as folder:
+        file = Path(folder) / "image"
+
+        def keep(content: bytes) -> Path:
+            file.write_bytes(content)
+            return file
+
+        yield keep
