@@ -7,27 +7,28 @@ A plug-in class is constructed cheaply and without heavy imports; what costs mem
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol
 
-from pydantic import Field, field_validator
-
-from ocrtune.config import Section
-from ocrtune.core import Answer, Decoded, Document, ModelRef, Prediction, Prompt, Sample, Score, Size, Target, Task
+from ocrtune.core import Answer, Decoded, Document, ModelRef, Prediction, Problem, Prompt, Sample, Score, Size, Target, Task
 from ocrtune.core.outcome import Direction
-from ocrtune.errors import ConfigError
+from ocrtune.options import EngineOptions, SourceOptions, TrainOptions
 
 if TYPE_CHECKING:
     from PIL.Image import Image
 
     from ocrtune.runs import RunDir
 
+Coordinates = Literal["pixels", "norm1000"]  # of the picture as the model sees it; thousandths of its sides
+
 
 # --- sources: files of any kind → drafts of samples -------------------------------------------------------------------
 
 
 class Draft(NamedTuple):
-    """A sample on its way into a dataset: `image` is a file to copy or pixels to save; `where` says file and line/page."""
+    """A sample on its way into a dataset: `image` is a file to copy or pixels to save; `where` says file and line/page;
+    `problems` are defects of its labels that were repaired or kept, by name."""
 
     image: Path | Image
     target: Target
@@ -36,6 +37,7 @@ class Draft(NamedTuple):
     task: Task = "read"
     question: str | None = None
     tags: Mapping[str, str] = {}
+    problems: tuple[Problem, ...] = ()
 
 
 class Rejected(NamedTuple):
@@ -43,14 +45,6 @@ class Rejected(NamedTuple):
 
     where: str
     why: str
-
-
-class SourceOptions(Section):
-    """How sources are read."""
-
-    unit: Literal["page", "block", "line"] = Field("page", description="what one sample of a PDF shows")
-    dpi: int = Field(150, ge=36, le=600, description="resolution at which PDF pages are rendered, dots per inch")
-    hidden_text: bool = Field(False, description="also trust invisible OCR text layers of PDFs")
 
 
 class Source(Protocol):
@@ -110,63 +104,29 @@ class Generator(Protocol):
 
 
 class Dialect(Protocol):
-    """`decode(encode(target))` gives back the target's regions. `decode` never raises."""
+    """`decode(encode(target))` gives back the target's regions. `decode` never raises and loses no finished region.
+
+    `coordinates` is how it writes boxes, None when it writes none. `sees` is the size of the picture that the model gets;
+    dialects in pixels need it, and say so with an InputError where it is missing.
+    """
 
     name: str
     tasks: tuple[Task, ...]
+    coordinates: Coordinates | None
 
     def __init__(self, prompt: str | None = None) -> None:
         """`prompt` replaces the dialect's own prompt text."""
 
-    def ask(self, sample: Sample) -> str:
+    def ask(self, sample: Sample, *, sees: Size | None = None) -> str:
         """The prompt text for the sample."""
 
     def encode(self, target: Target, *, sees: Size | None = None) -> str:
-        """The string that the model must learn to say. `sees` is the size of the picture the model gets."""
+        """The string that the model must learn to say. Raises InputError for a kind of target that it cannot say."""
 
     def decode(self, text: str, *, sees: Size | None = None) -> Decoded: ...
 
 
 # --- engines: prompts → answers ----------------------------------------------------------------------------------------
-
-
-class EngineOptions(Section):
-    """Options of whatever reads the images; an engine uses those that apply to it and ignores none silently."""
-
-    model: str | None = Field(None, description="checkpoint folder, hub id, run:<id>, or the model name on a server")
-    adapter: str | None = Field(None, description="PEFT adapter folder on top of the model")
-    base_url: str | None = Field(None, description="OpenAI-compatible server, e.g. http://127.0.0.1:8000/v1 (key: $API_KEY)")
-    language: str | None = Field(None, description="languages of a classic engine, e.g. rus+eng for tesseract")
-    device: str | None = Field(None, description="cpu, cuda, cuda:0, mps; found by itself when absent")
-    dtype: Literal["auto", "float32", "bfloat16", "float16"] = Field("auto", description="weights in memory")
-    quantization: Literal["none", "4bit", "8bit"] = Field(
-        "none", description="keep a local model's language weights in 4 or 8 bits"
-    )
-    trust_remote_code: bool = Field(False, description="run Python code that comes with a local checkpoint")
-    batch_size: int = Field(16, ge=1, description="images per generation batch of a local model")
-    concurrency: int = Field(8, ge=1, le=1024, description="requests in flight to a server")
-    timeout: float = Field(120.0, gt=0, description="seconds one request may take")
-    temperature: float = Field(0.0, ge=0, description="0 is greedy")
-    max_pixels: int | None = Field(None, gt=0, description="pixel budget per image; the model's own when absent")
-    min_pixels: int | None = Field(None, gt=0, description="lower pixel bound per image; the model's own when absent")
-
-    @field_validator("base_url")
-    @classmethod
-    def _no_secret(cls, url: str | None) -> str | None:
-        """Options are written into run directories."""
-        if url is not None and "@" in url.partition("://")[2].partition("/")[0]:
-            raise ValueError("user and password do not belong into the address; put a key into the environment variable API_KEY")
-        return url
-
-    def only(self, engine: str, *used: str) -> None:
-        """Refuse options that the engine would have to ignore. Raises ConfigError naming all of them."""
-        asked = (n for n, field in EngineOptions.model_fields.items() if getattr(self, n) != field.default)
-        if ignored := [n for n in asked if n not in used]:
-            raise ConfigError(
-                f"the engine {engine} has no use for {', '.join(ignored)}",
-                hint=f"options of {engine}: {', '.join(used)}",
-                problems=tuple(f"{n}: not an option of the engine {engine}" for n in ignored),
-            )
 
 
 class Engine(Protocol):
@@ -183,6 +143,9 @@ class Engine(Protocol):
         """Load or connect. Raises EngineError / ModelError / MissingExtraError."""
 
     def close(self) -> None: ...
+
+    def sees(self, size: Size) -> Size | None:
+        """The size at which a picture of `size` reaches the model, None when that is not known before asking."""
 
     def stream(self, prompts: Iterable[Prompt]) -> Iterator[Answer]: ...
 
@@ -208,7 +171,8 @@ class Metric(Protocol):
 
 class LoadOptions(NamedTuple):
     """How a checkpoint is brought into memory. `dtype` "auto" is bfloat16 on CUDA and float32 elsewhere; `attention` is the
-    transformers name of the implementation, its own choice when absent; pixel bounds replace the checkpoint's own."""
+    transformers name of the implementation, its own choice when absent; pixel bounds and the chat framing (a name from the
+    family's `framings`) replace the checkpoint's own."""
 
     device: str | None = None
     dtype: str = "auto"
@@ -217,6 +181,7 @@ class LoadOptions(NamedTuple):
     attention: str | None = None
     min_pixels: int | None = None
     max_pixels: int | None = None
+    framing: str | None = None
 
 
 AS_STORED = LoadOptions()
@@ -269,6 +234,12 @@ class Family(Protocol):
 
     name: str
     model_types: tuple[str, ...]  # config.json "model_type" values it stands for; () is any
+    coordinates: Coordinates | None  # how its published checkpoints write boxes; None when they do not or nobody knows
+    dialects: tuple[str, ...]  # what its published checkpoints speak before any training, best known first
+    framings: tuple[str, ...]  # chat framings to choose from, default first; () is the checkpoint's only one
+    broken_with: Mapping[str, str]  # distribution → version specifier that is known not to work, such as "<4.53"
+    vllm: tuple[str, ...]  # flags of `vllm serve` that it needs
+    packs: bool  # whether several sequences can share one row
 
     def load(self, ref: ModelRef, options: LoadOptions) -> Loaded:
         """Weights (safetensors only), adapter and processor. Raises ModelError / ResourceError / MissingExtraError."""
@@ -292,6 +263,17 @@ class Family(Protocol):
     def collate(self, processor: Any, rows: Sequence[Encoded], side: Literal["left", "right"]) -> dict[str, Any]:
         """One batch of inputs, padded on `side`, equal to what the processor makes of the whole batch."""
 
+    def pack(self, processor: Any, model: Any, rows: Sequence[Encoded]) -> dict[str, Any]:
+        """The sequences behind each other as one row without padding, blind to one another; only where `packs`."""
+
+    def tower(self, model: Any, inputs: Mapping[str, Any]) -> dict[str, Any] | None:
+        """What tower and merger make of the pictures in the inputs of one sequence, as tensors by name (first dimension:
+        visual tokens); None for a model whose forward pass offers no place to give them back."""
+
+    def given(self, model: Any, features: Sequence[Mapping[str, Any]]) -> AbstractContextManager[None]:
+        """Within it a forward pass of `model` over these sequences, in this order, takes `features` for the tower's output
+        instead of running it."""
+
     def read(self, loaded: Loaded, asks: Sequence[Ask], *, temperature: float = 0.0) -> list[Reading]:
         """Generate for one batch. Raises ResourceError when the device's memory does not hold it."""
 
@@ -312,62 +294,6 @@ class Family(Protocol):
 
 
 # --- trainers, exporters -----------------------------------------------------------------------------------------------
-
-
-class LoraOptions(Section):
-    """Which low-rank adapters are trained, and where."""
-
-    rank: int = Field(16, ge=1, description="width of the adapters")
-    alpha: float | None = Field(None, gt=0, description="scale of the adapters; twice the rank when absent")
-    dropout: float = Field(0.0, ge=0, lt=1, description="dropout in front of the adapters")
-    language: bool = Field(True, description="adapt the language model")
-    vision: bool = Field(False, description="adapt the vision tower")
-    merger: bool = Field(False, description="adapt the projector between the two")
-
-
-class TrainOptions(Section):
-    """How a model is fine-tuned. Defaults suit models of 2 to 8 billion parameters on one GPU."""
-
-    method: Literal["lora", "dora", "rslora", "full"] = Field("lora", description="what is trained: adapters or all weights")
-    lora: LoraOptions = Field(LoraOptions(), description="where adapters go; with method full, which groups are trained")
-    train_tokens: Literal["auto", "none", "all-new"] = Field(
-        "auto",
-        description="embeddings trained besides the adapters: auto = tokens of the answers that the base never learnt, "
-        "all-new = all tokens of the answers",
-    )
-    quantization: Literal["none", "4bit", "8bit"] = Field("none", description="keep frozen language weights in 4 or 8 bits")
-    learning_rate: float = Field(2e-4, gt=0, description="peak learning rate")
-    epochs: float = Field(3.0, gt=0, description="passes over the training samples")
-    max_steps: int | None = Field(None, gt=0, description="optimizer steps; replaces epochs when given")
-    max_minutes: float | None = Field(None, gt=0, description="stop in an orderly way after this much training time")
-    batch_size: int = Field(4, ge=1, description="samples per forward pass")
-    gradient_accumulation: int = Field(4, ge=1, description="forward passes per optimizer step")
-    warmup_ratio: float = Field(0.03, ge=0, le=1, description="part of the steps with a rising learning rate")
-    schedule: Literal["cosine", "linear", "constant"] = Field("cosine", description="learning rate after the warm-up")
-    weight_decay: float = Field(0.0, ge=0, description="AdamW weight decay")
-    max_grad_norm: float = Field(1.0, gt=0, description="gradients are clipped to this norm")
-    gradient_checkpointing: bool = Field(False, description="recompute activations: less memory, about a third slower")
-    eval_steps: int = Field(200, ge=1, description="steps between evaluations by generation")
-    eval_samples: int = Field(64, ge=1, description="validation samples read at each evaluation")
-    eval_batch_size: int = Field(32, ge=1, description="samples per generation batch of the evaluation")
-    eval_max_tokens: int = Field(512, ge=1, description="longest answer generated in an evaluation")
-    save_steps: int | None = Field(None, ge=1, description="steps between checkpoints for resuming; eval_steps when absent")
-    patience: int | None = Field(None, ge=1, description="stop after this many evaluations without a better CER")
-    max_length: int = Field(8192, ge=16, description="tokens of a sample, picture included; longer ones are left out by name")
-    strict: bool = Field(False, description="stop when a sample cannot be used instead of leaving it out")
-    min_pixels: int | None = Field(None, gt=0, description="lower pixel bound per image; the model's own when absent")
-    max_pixels: int | None = Field(None, gt=0, description="pixel budget per image; the model's own when absent")
-    dtype: Literal["auto", "float32", "bfloat16"] = Field(
-        "auto", description="arithmetic; auto = bfloat16 where the device has it, float32 elsewhere"
-    )
-    device: str | None = Field(None, description="cpu, cuda, cuda:0, mps; found by itself when absent")
-    threads: int | None = Field(None, ge=1, description="CPU threads; PyTorch's own choice when absent")
-    seed: int = Field(0, ge=0, description="order of the samples, initial adapters, dropout")
-    dialect: str = Field("plain", description="output language the model is taught")
-    prompt: str | None = Field(None, description="prompt text; the dialect's own when absent")
-    cache_mb: int = Field(2048, ge=0, description="memory for prepared pictures, so that each is prepared once")
-    trust_remote_code: bool = Field(False, description="run Python code that comes with the checkpoint")
-    report_to: tuple[Literal["tensorboard", "wandb"], ...] = Field(("tensorboard",), description="where curves go")
 
 
 class Trained(NamedTuple):

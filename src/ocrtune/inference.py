@@ -15,7 +15,7 @@ from typing import NoReturn
 from tqdm import tqdm
 
 from ocrtune.contracts import Dialect, Engine
-from ocrtune.core import Answer, Attempt, Failure, Prediction, Prompt, Sample
+from ocrtune.core import Answer, Attempt, Failure, Prediction, Prompt, Sample, Size
 from ocrtune.errors import EngineError, InputError, OcrtuneError
 from ocrtune.runs import RunDir, read_lines
 
@@ -197,7 +197,7 @@ def _ask(samples: Iterable[Sample], dialect: Dialect, engine: Engine, board: _Bo
     while queue and board.strikes < STRIKES:
         before = len(queue)
         try:
-            with contextlib.closing(_closable(engine.stream(_prompts(queue, dialect, board, max_tokens)))) as answers:
+            with contextlib.closing(_closable(engine.stream(_prompts(queue, dialect, engine, board, max_tokens)))) as answers:
                 for answer in answers:
                     board.take(answer)
             board.lose(UNANSWERED)
@@ -212,16 +212,21 @@ def _ask(samples: Iterable[Sample], dialect: Dialect, engine: Engine, board: _Bo
     return crashed
 
 
-def _prompts(queue: deque[Sample], dialect: Dialect, board: _Board, max_tokens: int) -> Iterator[Prompt]:
+def _prompts(queue: deque[Sample], dialect: Dialect, engine: Engine, board: _Board, max_tokens: int) -> Iterator[Prompt]:
     while queue and board.strikes < STRIKES:
         sample = queue.popleft()
         board.asked.add(sample.id)
         try:
-            text = dialect.ask(sample)
+            text = dialect.ask(sample, sees=_seen(sample, engine))
         except OcrtuneError as error:
             board.take(Answer(sample_id=sample.id, finish="error", error=Failure(kind="no prompt", message=str(error))))
             continue
         yield Prompt(sample_id=sample.id, images=sample.images, text=text, max_tokens=max_tokens)
+
+
+def _seen(sample: Sample, engine: Engine) -> Size | None:
+    image = sample.images[0]
+    return engine.sees(Size(image.width, image.height)) if image.width and image.height else None
 
 
 def _closable(answers: Iterator[Answer]) -> Generator[Answer, None, None]:

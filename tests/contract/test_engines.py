@@ -4,10 +4,11 @@ import shutil
 
 import pytest
 
-from ocrtune.contracts import Engine, EngineOptions
+from ocrtune.contracts import Engine
 from ocrtune.engines.echo import Echo
 from ocrtune.engines.rapidocr import RapidOcr
 from ocrtune.engines.tesseract import Tesseract
+from ocrtune.options import EngineOptions
 from ocrtune.testing import EngineContract
 
 

@@ -10,12 +10,12 @@ from hypothesis import strategies as st
 
 from ocrtune import inference
 from ocrtune.config import Section
-from ocrtune.contracts import EngineOptions
-from ocrtune.core import Answer, Failure, ImageRef, Prediction, Prompt, Sample
+from ocrtune.core import Answer, Failure, ImageRef, Prediction, Prompt, Sample, Size
 from ocrtune.dialects.plain import Plain
 from ocrtune.engines.echo import Echo
 from ocrtune.errors import EngineError, InputError, ResourceError
 from ocrtune.inference import looping, predict, read_predictions
+from ocrtune.options import EngineOptions
 from ocrtune.runs import RunDir
 
 
@@ -59,6 +59,9 @@ class Scripted:
 
     def close(self) -> None: ...
 
+    def sees(self, size: Size) -> Size | None:
+        return size
+
 
 def answer(prompt: Prompt, text: str = "ok") -> Answer:
     return Answer(sample_id=prompt.sample_id, text=text)
@@ -81,9 +84,9 @@ def test_prompts_are_built_only_when_the_engine_takes_them(run: RunDir) -> None:
     built: list[str] = []
 
     class Noting(Plain):
-        def ask(self, sample: Sample) -> str:
+        def ask(self, sample: Sample, *, sees: Size | None = None) -> str:
             built.append(sample.id)
-            return super().ask(sample)
+            return super().ask(sample, sees=sees)
 
     def one_at_a_time(prompts: Iterable[Prompt]) -> Iterator[Answer]:
         for taken, prompt in enumerate(prompts, 1):
@@ -270,10 +273,10 @@ def test_repeated_sample_ids_are_refused(run: RunDir) -> None:
 
 def test_a_sample_whose_prompt_cannot_be_made_fails_alone(run: RunDir) -> None:
     class Picky(Plain):
-        def ask(self, sample: Sample) -> str:
+        def ask(self, sample: Sample, *, sees: Size | None = None) -> str:
             if sample.id == "s1":
                 raise InputError("no question")
-            return super().ask(sample)
+            return super().ask(sample, sees=sees)
 
     got = predict(make_samples(3), Picky(), echo(3), run)
     assert [p.error.kind if p.error else p.text for p in got] == ["text 0", "no prompt", "text 2"]

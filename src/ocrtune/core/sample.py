@@ -7,7 +7,7 @@ from typing import Annotated, Literal, NamedTuple
 from pydantic import Field, JsonValue
 
 from ocrtune.core.base import Noun
-from ocrtune.core.document import Region
+from ocrtune.core.document import Box, Region
 
 Task = Literal["read", "layout", "detect", "answer", "extract"]
 
@@ -71,7 +71,7 @@ class Sample(Noun):
     """One question about one or more images.
 
     `group` names the source document, so that splits by group do not leak; `tags` name slices, such as
-    `{"language": "ru", "template": "invoice"}`.
+    `{"language": "ru", "template": "invoice"}`; `box` is the part of the picture that is asked about, all of it when None.
     """
 
     id: str
@@ -79,6 +79,7 @@ class Sample(Noun):
     images: tuple[ImageRef, ...] = Field(min_length=1)
     task: Task = "read"
     question: str | None = None
+    box: Box | None = None
     target: Target | None = None
     tags: dict[str, str] = {}
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ocrtune.contracts import Coordinates
 from ocrtune.core import Decoded, Problem, Region, Sample, Size, Target, Task, target_text
 from ocrtune.errors import InputError
 
@@ -14,11 +15,12 @@ class Plain:
 
     name = "plain"
     tasks: tuple[Task, ...] = ("read", "answer")
+    coordinates: Coordinates | None = None
 
     def __init__(self, prompt: str | None = None) -> None:
         self.prompt = "OCR:" if prompt is None else prompt
 
-    def ask(self, sample: Sample) -> str:
+    def ask(self, sample: Sample, *, sees: Size | None = None) -> str:
         """The sample's own question where it has one, else the prompt."""
         return sample.question or self.prompt
 

@@ -7,9 +7,9 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
-from ocrtune.contracts import EngineOptions
-from ocrtune.core import Answer, Failure, Prompt, Sample, Usage, target_text
+from ocrtune.core import Answer, Failure, Prompt, Sample, Size, Usage, target_text
 from ocrtune.errors import ConfigError, InputError
+from ocrtune.options import EngineOptions
 from ocrtune.runs import read_lines
 
 GRAMMAR = "echo | text:WORDS | table:FILE.jsonl, then optionally ;fail=N ;broken=N ;delay=SECONDS"
@@ -52,6 +52,9 @@ class Echo:
 
     def close(self) -> None:
         pass
+
+    def sees(self, size: Size) -> Size | None:
+        return size
 
     def stream(self, prompts: Iterable[Prompt]) -> Iterator[Answer]:
         for prompt in prompts:

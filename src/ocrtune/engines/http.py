@@ -19,12 +19,12 @@ from typing import Any, NamedTuple, TypeVar
 
 import httpx
 
-from ocrtune.contracts import EngineOptions
 from ocrtune.core import Answer, Failure, ImageRef, Prompt, Size
 from ocrtune.engines.openai import FailedReplyError, Reply, blocks, model_names, refusal, streamed, whole
 from ocrtune.errors import ConfigError, EngineError, InputError
 from ocrtune.imaging import open_image
 from ocrtune.inference import in_flight
+from ocrtune.options import EngineOptions
 
 log = logging.getLogger("ocrtune")
 T = TypeVar("T")
@@ -84,6 +84,10 @@ class Http:
             self._loop.submit(self._client.aclose()).result()
         self._loop.stop()
         self._loop = self._client = None
+
+    def sees(self, size: Size) -> Size | None:
+        """What is sent; a server may still resize it."""
+        return _bounded(size, self.options.min_pixels, self.options.max_pixels)
 
     def stream(self, prompts: Iterable[Prompt]) -> Iterator[Answer]:
         if self._loop is None:

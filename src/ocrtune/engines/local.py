@@ -10,11 +10,12 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from ocrtune.contracts import Ask, EngineOptions, Family, Loaded, LoadOptions, Reading
+from ocrtune.contracts import Ask, Family, Loaded, LoadOptions, Reading
 from ocrtune.core import Answer, Failure, Finish, ImageRef, Prompt, Size, Usage
 from ocrtune.errors import ConfigError, EngineError, InputError, OcrtuneError, ResourceError
 from ocrtune.imaging import open_image
 from ocrtune.models import family_for, model_ref
+from ocrtune.options import EngineOptions
 
 LOG = logging.getLogger("ocrtune")
 AHEAD = 8  # batches taken together, so that those of like size can be read together
@@ -22,7 +23,7 @@ MOST_AHEAD = 256  # prompts, whatever the batch size
 HASHED = 256 * 2**20  # bytes of weights that are hashed whole; of larger files, SPOTS pieces of SPOT bytes from all over
 SPOTS, SPOT = 64, 2**20
 USED = ("model", "adapter", "device", "dtype", "quantization", "trust_remote_code", "batch_size", "temperature", "max_pixels",
-        "min_pixels")  # fmt: skip
+        "min_pixels", "framing")  # fmt: skip
 
 
 class Opened(NamedTuple):
@@ -52,6 +53,8 @@ class Local:
                  "dtype": str(self._loaded.model.dtype).removeprefix("torch.") if self._loaded else self.options.dtype,
                  "temperature": str(self.options.temperature), "max_pixels": str(self.options.max_pixels or "model's own"),
                  "min_pixels": str(self.options.min_pixels or "model's own")}  # fmt: skip
+        if self.options.framing is not None:
+            words["framing"] = self.options.framing
         if self.options.quantization != "none":
             words["quantization"] = self.options.quantization
         return words if self._ref.adapter is None else {**words, "adapter": weights_digest(self._ref.adapter)}
@@ -62,11 +65,18 @@ class Local:
         o = self.options
         self._family = family_for(self._ref)
         how = LoadOptions(device=o.device, dtype=o.dtype, quantization=o.quantization, trust_remote_code=o.trust_remote_code,
-                          min_pixels=o.min_pixels, max_pixels=o.max_pixels)  # fmt: skip
+                          min_pixels=o.min_pixels, max_pixels=o.max_pixels, framing=o.framing)  # fmt: skip
         self._loaded = self._family.load(self._ref, how)
 
     def close(self) -> None:
         self._loaded = self._family = None
+
+    def sees(self, size: Size) -> Size | None:
+        family, loaded = self._ready()
+        try:
+            return family.sees(loaded.processor, size)
+        except InputError:
+            return None  # said when the picture is opened
 
     def stream(self, prompts: Iterable[Prompt]) -> Iterator[Answer]:
         family, loaded = self._ready()

@@ -11,11 +11,11 @@ from importlib import import_module
 from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from ocrtune.contracts import EngineOptions
 from ocrtune.core import Answer, Failure, Prompt, Size
 from ocrtune.errors import EngineError, InputError, extra
 from ocrtune.imaging import open_image
 from ocrtune.inference import in_flight
+from ocrtune.options import EngineOptions
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -66,6 +66,9 @@ class RapidOcr:
             self._pool.shutdown(cancel_futures=True)
         self._pool = None
         self._own = threading.local()
+
+    def sees(self, size: Size) -> Size | None:
+        return size
 
     def stream(self, prompts: Iterable[Prompt]) -> Iterator[Answer]:
         if self._pool is None:

@@ -14,11 +14,11 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ocrtune.contracts import EngineOptions
 from ocrtune.core import Answer, Failure, Prompt, Size
 from ocrtune.errors import EngineError, InputError, MissingExtraError
 from ocrtune.imaging import open_image
 from ocrtune.inference import in_flight
+from ocrtune.options import EngineOptions
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -85,6 +85,9 @@ class Tesseract:
             self._pool.shutdown(cancel_futures=True)
         self._pool = None
         self._own = threading.local()
+
+    def sees(self, size: Size) -> Size | None:
+        return size
 
     def stream(self, prompts: Iterable[Prompt]) -> Iterator[Answer]:
         if self._pool is None:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
-from ocrtune.contracts import AS_STORED, Ask, Encoded, Forced, Loaded, LoadOptions, Reading
+from ocrtune.contracts import AS_STORED, Ask, Coordinates, Encoded, Forced, Loaded, LoadOptions, Reading
 from ocrtune.core import ModelRef, Size
 from ocrtune.families import _generation, _loading, _merging, _sequences, _tree
 
@@ -16,6 +16,12 @@ class Stock:
 
     name = "stock"
     model_types: tuple[str, ...] = ()
+    coordinates: Coordinates | None = None
+    dialects: tuple[str, ...] = ("plain",)
+    framings: tuple[str, ...] = ()
+    broken_with: Mapping[str, str] = {}
+    vllm: tuple[str, ...] = ()
+    packs = False
 
     def load(self, ref: ModelRef, options: LoadOptions) -> Loaded:
         loaded = _loading.load(ref, options, self.group_of)

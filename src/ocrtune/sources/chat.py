@@ -13,9 +13,10 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from ocrtune.contracts import Draft, Rejected, SourceOptions
+from ocrtune.contracts import Draft, Rejected
 from ocrtune.core import TextTarget
 from ocrtune.errors import InputError
+from ocrtune.options import SourceOptions
 from ocrtune.sources.records import (
     CHAT_KEYS,
     GROUP_KEYS,

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from ocrtune.contracts import Draft, Rejected, SourceOptions
+from ocrtune.contracts import Draft, Rejected
 from ocrtune.errors import InputError
+from ocrtune.options import SourceOptions
 from ocrtune.sampling import SPLITS, load_split
 
 MANIFEST = "dataset.json"

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from ocrtune.contracts import Draft, Rejected, SourceOptions
+from ocrtune.contracts import Draft, Rejected
 from ocrtune.core import TextTarget
 from ocrtune.imaging import IMAGE_SUFFIXES
+from ocrtune.options import SourceOptions
 
 LABEL_SUFFIXES = (".gt.txt", ".txt")
 

@@ -12,9 +12,10 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from ocrtune.contracts import Draft, Rejected, SourceOptions
+from ocrtune.contracts import Draft, Rejected
 from ocrtune.core import TextTarget
 from ocrtune.errors import InputError
+from ocrtune.options import SourceOptions
 from ocrtune.sources.records import (
     GROUP_KEYS,
     QUERY_KEYS,

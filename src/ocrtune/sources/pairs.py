@@ -8,9 +8,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from ocrtune.contracts import Draft, Rejected, SourceOptions
+from ocrtune.contracts import Draft, Rejected
 from ocrtune.core import TextTarget
 from ocrtune.errors import InputError
+from ocrtune.options import SourceOptions
 from ocrtune.sources.records import (
     GROUP_KEYS,
     IMAGE_KEYS,

@@ -12,10 +12,11 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from ocrtune.contracts import Draft, Rejected, SourceOptions
+from ocrtune.contracts import Draft, Rejected
 from ocrtune.core import Box, Region, RegionsTarget, Size, TextTarget
 from ocrtune.errors import InputError
 from ocrtune.imaging import open_pdf, page_size, render_page
+from ocrtune.options import SourceOptions
 from ocrtune.textlayer import Block, Glyph, Line, Rect, build_blocks, build_lines, layer_problem, read_glyphs, visible
 
 if TYPE_CHECKING:

@@ -9,9 +9,10 @@ from typing import NamedTuple
 
 from tqdm import tqdm
 
-from ocrtune.contracts import Ask, Dialect, Family, Loaded, TrainOptions
+from ocrtune.contracts import Ask, Dialect, Family, Loaded
 from ocrtune.core import Prediction
 from ocrtune.imaging import open_image
+from ocrtune.options import TrainOptions
 from ocrtune.plugins import METRICS
 from ocrtune.trainers._rows import Row
 

@@ -10,10 +10,11 @@ from typing import Any, NamedTuple
 
 from tqdm import tqdm
 
-from ocrtune.contracts import Ask, Dialect, Encoded, Family, TrainOptions
+from ocrtune.contracts import Ask, Dialect, Encoded, Family
 from ocrtune.core import Sample, Size
 from ocrtune.errors import InputError, OcrtuneError
 from ocrtune.imaging import open_image
+from ocrtune.options import TrainOptions
 
 LOG = logging.getLogger("ocrtune")
 WINDOW = 32  # batches that are sorted by length together
@@ -60,7 +61,7 @@ def _row(sample: Sample, dialect: Dialect, family: Family, processor: Any, optio
         raise InputError(f"its picture {missing[0]} is missing")
     sizes = [Size(i.width, i.height) if i.width and i.height else Size(*open_image(i.path).size) for i in sample.images]
     seen = [family.sees(processor, size) for size in sizes]
-    ask, answer = dialect.ask(sample), dialect.encode(sample.target, sees=seen[0])
+    ask, answer = dialect.ask(sample, sees=seen[0]), dialect.encode(sample.target, sees=seen[0])
     length = family.length(processor, ask, sizes, answer)
     if length > options.max_length:
         pictures = sum(family.visual_tokens(processor, s) for s in seen)

@@ -10,9 +10,10 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from ocrtune.contracts import Family, Loaded, TrainOptions
+from ocrtune.contracts import Family, Loaded
 from ocrtune.core import ModelRef
 from ocrtune.errors import ConfigError, ModelError, extra
+from ocrtune.options import TrainOptions
 
 LOG = logging.getLogger("ocrtune")
 TOKENS = "new tokens"

@@ -10,10 +10,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from ocrtune.contracts import Dialect, Family, Loaded, LoadOptions, Trained, TrainOptions
+from ocrtune.contracts import Dialect, Family, Loaded, LoadOptions, Trained
 from ocrtune.core import ModelRef, Sample
 from ocrtune.errors import ConfigError, InputError, ModelError, extra, memory_errors
 from ocrtune.models import NOTES, family_for
+from ocrtune.options import TrainOptions
 from ocrtune.plugins import DIALECTS
 from ocrtune.runs import RunDir, write_atomic
 from ocrtune.trainers import _loop, _reading, _rows, _tuning, _watch
@@ -75,6 +76,7 @@ class HuggingFaceTrainer:
             attention="eager" if eager else None,
             min_pixels=options.min_pixels,
             max_pixels=options.max_pixels,
+            framing=options.framing,
         )
         dialect = DIALECTS.get(options.dialect)(options.prompt)
         return Setting(options, ref, family, dialect, family.load(ref, load), autocast)
@@ -280,6 +282,7 @@ def _keep_best(setting: Setting, place: Path) -> None:
         "prompt": o.prompt,
         "min_pixels": o.min_pixels,
         "max_pixels": o.max_pixels,
+        "framing": o.framing,
         "method": o.method,
         "quantization": o.quantization,
         "seed": o.seed,

@@ -20,17 +20,19 @@ from typing import Any, NamedTuple
 from pydantic import Field
 
 from ocrtune.config import read_yaml
-from ocrtune.contracts import Dialect, Engine, EngineOptions
+from ocrtune.contracts import Dialect, Engine
 from ocrtune.core import Prediction, Sample
 from ocrtune.errors import InputError, ModelError, RunError
 from ocrtune.inference import PREDICTIONS, predict
 from ocrtune.models import notes
+from ocrtune.options import EngineOptions
 from ocrtune.plugins import DIALECTS, ENGINES
 from ocrtune.runs import RunDir
 from ocrtune.sampling import load_split
 from ocrtune.verbs.score import ESTIMATE, SAMPLES, SCORES, Figures, Scoring, record, score_predictions, table
 
 log = logging.getLogger("ocrtune")
+SEEN = ("min_pixels", "max_pixels", "framing")  # what decides on the tokens of a picture and of the frame around it
 
 
 class Reading(EngineOptions):
@@ -90,13 +92,13 @@ def reader(config: Reading, into: RunDir) -> Iterator[Reader]:
     options = _weights(config, into)
     weights = options.adapter or options.model
     trained = notes(Path(weights)) if weights else {}
-    for name in ("dialect", "prompt", "min_pixels", "max_pixels"):
+    for name in ("dialect", "prompt", *SEEN):
         value = getattr(config, name)
         if trained and value is not None and value != trained.get(name):
             log.warning("the model was trained with the %s %r, but is asked with %r", name, trained.get(name), value)
     dialect = str(config.dialect or trained.get("dialect") or "plain")
     prompt = config.prompt if config.prompt is not None else trained.get("prompt")
-    bounds = {name: trained.get(name) for name in ("min_pixels", "max_pixels") if getattr(options, name) is None}
+    bounds = {name: trained.get(name) for name in SEEN if getattr(options, name) is None}
     engine = ENGINES.get(config.engine)(options.model_copy(update=bounds))
     asked = Reader(engine, DIALECTS.get(dialect)(prompt))
     try:

@@ -18,8 +18,8 @@ from typing import Literal, NamedTuple
 from pydantic import Field
 
 from ocrtune.config import Section
-from ocrtune.contracts import Ask, Family, Forced, LoadOptions
-from ocrtune.core import ModelRef, Noun, Sample
+from ocrtune.contracts import Ask, Dialect, Family, Forced, Loaded, LoadOptions
+from ocrtune.core import ModelRef, Noun, Sample, Size
 from ocrtune.errors import ConfigError, InputError, ModelError, ResourceError, RunError
 from ocrtune.imaging import open_image
 from ocrtune.models import NOTES, family_for, model_ref, notes
@@ -145,9 +145,10 @@ def measured(family: Family, ref: ModelRef, folder: Path, samples: Sequence[Samp
         trust_remote_code=config.trust_remote_code,
         min_pixels=kept.get("min_pixels"),
         max_pixels=kept.get("max_pixels"),
+        framing=kept.get("framing"),
     )
-    asks = [Ask(tuple(open_image(i.path) for i in s.images), dialect.ask(s), config.max_tokens) for s in samples]
     loaded = family.load(ref, options)
+    asks = [asked(s, dialect, family, loaded, config.max_tokens) for s in samples]
     stop = family.answer_ids(loaded.processor, "")[-1]
     readings = [reading for ask in asks for reading in family.read(loaded, [ask])]
     answers = [(*r.tokens, stop) if r.finish == "stop" else r.tokens for r in readings]
@@ -155,6 +156,12 @@ def measured(family: Family, ref: ModelRef, folder: Path, samples: Sequence[Samp
     del loaded
     after = family.force(family.load(model_ref(folder), options), asks, answers)
     return compared(before, after, bound)
+
+
+def asked(sample: Sample, dialect: Dialect, family: Family, loaded: Loaded, max_tokens: int) -> Ask:
+    images = tuple(open_image(image.path) for image in sample.images)
+    sees = family.sees(loaded.processor, Size(*images[0].size))
+    return Ask(images, dialect.ask(sample, sees=sees), max_tokens)
 
 
 def compared(before: Sequence[Forced], after: Sequence[Forced], bound: float) -> Change:

@@ -23,10 +23,11 @@ from tqdm import tqdm
 
 from ocrtune import inventory
 from ocrtune.config import Names, closest
-from ocrtune.contracts import Draft, Rejected, Source, SourceOptions
+from ocrtune.contracts import Draft, Rejected, Source
 from ocrtune.core import ImageRef, ModelRef, Noun, Sample, Size, target_text
 from ocrtune.errors import InputError
 from ocrtune.imaging import open_image, perceptual_hash, sha256, store_image
+from ocrtune.options import SourceOptions
 from ocrtune.plugins import FAMILIES, SOURCES
 from ocrtune.runs import RunDir, read_lines
 from ocrtune.sampling import (

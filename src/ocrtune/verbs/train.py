@@ -15,9 +15,10 @@ from collections.abc import Sequence
 
 from pydantic import Field
 
-from ocrtune.contracts import Trained, TrainOptions
+from ocrtune.contracts import Trained
 from ocrtune.core import Sample
 from ocrtune.models import model_ref
+from ocrtune.options import TrainOptions
 from ocrtune.plugins import TRAINERS
 from ocrtune.runs import RunDir
 from ocrtune.sampling import load_split

@@ -23,7 +23,7 @@ from typing import Any, NamedTuple
 from pydantic import Field, field_validator
 
 from ocrtune.config import Names, Section, load
-from ocrtune.contracts import TrainOptions
+from ocrtune.options import TrainOptions
 from ocrtune.runs import RunDir
 from ocrtune.verbs import VERBS, compare, evaluate, merge, prepare, train
 from ocrtune.verbs.prepare import Options as PrepareOptions
@@ -144,7 +144,7 @@ def slug(name: str) -> str:
 def _reading(config: Config, data: RunDir, model: str) -> dict[str, Any]:
     """Both models are asked in the same way: the one that the training teaches."""
     scoring = config.scoring.model_dump(exclude_unset=True)
-    taught = ("dialect", "prompt", "min_pixels", "max_pixels", "device", "trust_remote_code")
+    taught = ("dialect", "prompt", "min_pixels", "max_pixels", "framing", "device", "trust_remote_code")
     how = {"batch_size": config.batch_size, "max_tokens": config.max_tokens, "limit": config.limit,
            **{name: getattr(config.train, name) for name in taught}}  # fmt: skip
     return {**scoring, **how, "data": str(data.path), "model": model}

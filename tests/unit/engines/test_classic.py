@@ -12,12 +12,13 @@ import pytest
 from PIL import Image, ImageDraw, ImageFont
 from rapidfuzz.distance import Levenshtein
 
-from ocrtune.contracts import Engine, EngineOptions
+from ocrtune.contracts import Engine
 from ocrtune.core import Answer, ImageRef, Prompt
 from ocrtune.engines import tesseract
 from ocrtune.engines.rapidocr import RapidOcr, _Piece, rows
 from ocrtune.engines.tesseract import Tesseract, prepared
 from ocrtune.errors import ConfigError, EngineError, MissingExtraError
+from ocrtune.options import EngineOptions
 
 LINES = Path(__file__).resolve().parents[3] / ".." / "shared" / "data" / "rapidocr_lines"
 needs_lines = pytest.mark.skipif(not LINES.is_dir(), reason="the shared data set rapidocr_lines is not beside this repository")

@@ -4,10 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from ocrtune.contracts import EngineOptions
 from ocrtune.core import Answer, ImageRef, Prompt, Sample, TextTarget
 from ocrtune.engines.echo import Echo
 from ocrtune.errors import ConfigError, InputError
+from ocrtune.options import EngineOptions
 
 
 def ask(engine: Echo, *names: str, max_tokens: int = 100) -> list[Answer]:

@@ -17,13 +17,14 @@ from pydantic import ValidationError
 
 from ocrtune import inference
 from ocrtune.config import Section
-from ocrtune.contracts import Engine, EngineOptions
+from ocrtune.contracts import Engine
 from ocrtune.core import Answer, ImageRef, Prompt, Sample
 from ocrtune.dialects.plain import Plain
 from ocrtune.engines import openai
 from ocrtune.engines.http import Http, normalise_url
 from ocrtune.errors import ConfigError, EngineError
 from ocrtune.inference import predict
+from ocrtune.options import EngineOptions
 from ocrtune.runs import RunDir
 from ocrtune.testing import EngineContract
 

@@ -8,13 +8,14 @@ from typing import Any
 
 import pytest
 
-from ocrtune.contracts import Ask, Engine, EngineOptions
+from ocrtune.contracts import Ask, Engine
 from ocrtune.core import ImageRef, Prompt, Sample
 from ocrtune.engines import local
 from ocrtune.engines.local import Local, weights_digest
 from ocrtune.errors import ConfigError, ResourceError
 from ocrtune.families.qwen2_vl import Qwen2VL
 from ocrtune.imaging import open_image
+from ocrtune.options import EngineOptions
 from ocrtune.testing import EngineContract
 
 Lines = Callable[..., list[Sample]]

@@ -9,8 +9,9 @@ from typing import Any
 
 import pytest
 
-from ocrtune.contracts import Draft, Rejected, SourceOptions
+from ocrtune.contracts import Draft, Rejected
 from ocrtune.core import TextTarget
+from ocrtune.options import SourceOptions
 from ocrtune.sources.chat import Chat
 
 SHARED = Path(__file__).resolve().parents[3] / ".." / "shared" / "data"

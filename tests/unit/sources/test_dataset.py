@@ -6,8 +6,9 @@ from pathlib import Path
 
 from PIL import Image
 
-from ocrtune.contracts import Draft, Rejected, SourceOptions
+from ocrtune.contracts import Draft, Rejected
 from ocrtune.core import ImageRef, Sample, TextTarget
+from ocrtune.options import SourceOptions
 from ocrtune.sources.dataset import Dataset
 
 

@@ -12,8 +12,9 @@ import pyarrow.parquet
 import pytest
 from PIL import Image
 
-from ocrtune.contracts import Draft, Rejected, SourceOptions
+from ocrtune.contracts import Draft, Rejected
 from ocrtune.core import TextTarget
+from ocrtune.options import SourceOptions
 from ocrtune.sources.hf import HuggingFace
 
 

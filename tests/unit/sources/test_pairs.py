@@ -11,8 +11,9 @@ import pyarrow
 import pyarrow.parquet
 import pytest
 
-from ocrtune.contracts import Draft, Rejected, SourceOptions
+from ocrtune.contracts import Draft, Rejected
 from ocrtune.core import TextTarget
+from ocrtune.options import SourceOptions
 from ocrtune.sources.pairs import Pairs
 
 SHARED = Path(__file__).resolve().parents[3] / ".." / "shared" / "data"

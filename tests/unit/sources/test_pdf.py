@@ -11,8 +11,9 @@ from fpdf import FPDF
 from fpdf.enums import TextMode
 from PIL import Image
 
-from ocrtune.contracts import Draft, Rejected, SourceOptions
+from ocrtune.contracts import Draft, Rejected
 from ocrtune.core import RegionsTarget, TextTarget, target_text
+from ocrtune.options import SourceOptions
 from ocrtune.sources.pdf import Pdf
 
 SHARED = Path(__file__).resolve().parents[3] / ".." / "shared" / "data"

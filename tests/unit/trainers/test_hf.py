@@ -14,12 +14,13 @@ from typing import Any
 
 import pytest
 
-from ocrtune.contracts import Ask, LoadOptions, TrainOptions
+from ocrtune.contracts import Ask, LoadOptions
 from ocrtune.core import Sample
 from ocrtune.errors import ConfigError, InputError, ModelError, ResourceError
 from ocrtune.families.qwen2_vl import Qwen2VL
 from ocrtune.imaging import open_image
 from ocrtune.models import model_ref, notes
+from ocrtune.options import TrainOptions
 from ocrtune.runs import RunDir
 from ocrtune.trainers import _loop
 from ocrtune.trainers.hf import HuggingFaceTrainer

@@ -6,9 +6,9 @@ import json
 import sys
 from pathlib import Path
 
-from ocrtune.contracts import TrainOptions
 from ocrtune.core import Sample
 from ocrtune.models import model_ref
+from ocrtune.options import TrainOptions
 from ocrtune.runs import RunDir
 from ocrtune.trainers.hf import HuggingFaceTrainer
 

@@ -15,9 +15,9 @@ from PIL import Image
 from ocrtune import inference
 from ocrtune.cli.main import main
 from ocrtune.config import Section
-from ocrtune.contracts import EngineOptions
 from ocrtune.core import ImageRef, Prediction, Sample, TextTarget
 from ocrtune.errors import ConfigError, EngineError, InputError, ModelError
+from ocrtune.options import EngineOptions
 from ocrtune.runs import RunDir
 from ocrtune.verbs import evaluate
 from ocrtune.verbs.evaluate import Config, reader

@@ -1,0 +1,119 @@
+"""Options that plug-ins share: what a verb nests in its own Config, declared once."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field, field_validator
+
+from ocrtune.config import Section
+from ocrtune.errors import ConfigError
+
+
+class SourceOptions(Section):
+    """How sources are read."""
+
+    unit: Literal["page", "block", "line"] = Field("page", description="what one sample of a PDF shows")
+    dpi: int = Field(150, ge=36, le=600, description="resolution at which PDF pages are rendered, dots per inch")
+    hidden_text: bool = Field(False, description="also trust invisible OCR text layers of PDFs")
+
+
+class EngineOptions(Section):
+    """Options of whatever reads the images; an engine uses those that apply to it and ignores none silently."""
+
+    model: str | None = Field(None, description="checkpoint folder, hub id, run:<id>, or the model name on a server")
+    adapter: str | None = Field(None, description="PEFT adapter folder on top of the model")
+    base_url: str | None = Field(None, description="OpenAI-compatible server, e.g. http://127.0.0.1:8000/v1 (key: $API_KEY)")
+    language: str | None = Field(None, description="languages of a classic engine, e.g. rus+eng for tesseract")
+    device: str | None = Field(None, description="cpu, cuda, cuda:0, mps; found by itself when absent")
+    dtype: Literal["auto", "float32", "bfloat16", "float16"] = Field("auto", description="weights in memory")
+    quantization: Literal["none", "4bit", "8bit"] = Field(
+        "none", description="keep a local model's language weights in 4 or 8 bits"
+    )
+    trust_remote_code: bool = Field(False, description="run Python code that comes with a local checkpoint")
+    batch_size: int = Field(16, ge=1, description="images per generation batch of a local model")
+    concurrency: int = Field(8, ge=1, le=1024, description="requests in flight to a server")
+    timeout: float = Field(120.0, gt=0, description="seconds one request may take")
+    temperature: float = Field(0.0, ge=0, description="0 is greedy")
+    max_pixels: int | None = Field(None, gt=0, description="pixel budget per image; the model's own when absent")
+    min_pixels: int | None = Field(None, gt=0, description="lower pixel bound per image; the model's own when absent")
+    framing: str | None = Field(
+        None, description="chat framing, for families that have several; the family's default when absent"
+    )
+
+    @field_validator("base_url")
+    @classmethod
+    def _no_secret(cls, url: str | None) -> str | None:
+        """Options are written into run directories."""
+        if url is not None and "@" in url.partition("://")[2].partition("/")[0]:
+            raise ValueError("user and password do not belong into the address; put a key into the environment variable API_KEY")
+        return url
+
+    def only(self, engine: str, *used: str) -> None:
+        """Refuse options that the engine would have to ignore. Raises ConfigError naming all of them."""
+        asked = (n for n, field in EngineOptions.model_fields.items() if getattr(self, n) != field.default)
+        if ignored := [n for n in asked if n not in used]:
+            raise ConfigError(
+                f"the engine {engine} has no use for {', '.join(ignored)}",
+                hint=f"options of {engine}: {', '.join(used)}",
+                problems=tuple(f"{n}: not an option of the engine {engine}" for n in ignored),
+            )
+
+
+class LoraOptions(Section):
+    """Which low-rank adapters are trained, and where."""
+
+    rank: int = Field(16, ge=1, description="width of the adapters")
+    alpha: float | None = Field(None, gt=0, description="scale of the adapters; twice the rank when absent")
+    dropout: float = Field(0.0, ge=0, lt=1, description="dropout in front of the adapters")
+    language: bool = Field(True, description="adapt the language model")
+    vision: bool = Field(False, description="adapt the vision tower")
+    merger: bool = Field(False, description="adapt the projector between the two")
+
+
+class TrainOptions(Section):
+    """How a model is fine-tuned. Defaults suit models of 2 to 8 billion parameters on one GPU."""
+
+    method: Literal["lora", "dora", "rslora", "full"] = Field("lora", description="what is trained: adapters or all weights")
+    lora: LoraOptions = Field(LoraOptions(), description="where adapters go; with method full, which groups are trained")
+    train_tokens: Literal["auto", "none", "all-new"] = Field(
+        "auto",
+        description="embeddings trained besides the adapters: auto = tokens of the answers that the base never learnt, "
+        "all-new = all tokens of the answers",
+    )
+    quantization: Literal["none", "4bit", "8bit"] = Field("none", description="keep frozen language weights in 4 or 8 bits")
+    learning_rate: float = Field(2e-4, gt=0, description="peak learning rate")
+    epochs: float = Field(3.0, gt=0, description="passes over the training samples")
+    max_steps: int | None = Field(None, gt=0, description="optimizer steps; replaces epochs when given")
+    max_minutes: float | None = Field(None, gt=0, description="stop in an orderly way after this much training time")
+    batch_size: int = Field(4, ge=1, description="samples per forward pass")
+    gradient_accumulation: int = Field(4, ge=1, description="forward passes per optimizer step")
+    warmup_ratio: float = Field(0.03, ge=0, le=1, description="part of the steps with a rising learning rate")
+    schedule: Literal["cosine", "linear", "constant"] = Field("cosine", description="learning rate after the warm-up")
+    weight_decay: float = Field(0.0, ge=0, description="AdamW weight decay")
+    max_grad_norm: float = Field(1.0, gt=0, description="gradients are clipped to this norm")
+    gradient_checkpointing: bool = Field(False, description="recompute activations: less memory, about a third slower")
+    eval_steps: int = Field(200, ge=1, description="steps between evaluations by generation")
+    eval_samples: int = Field(64, ge=1, description="validation samples read at each evaluation")
+    eval_batch_size: int = Field(32, ge=1, description="samples per generation batch of the evaluation")
+    eval_max_tokens: int = Field(512, ge=1, description="longest answer generated in an evaluation")
+    save_steps: int | None = Field(None, ge=1, description="steps between checkpoints for resuming; eval_steps when absent")
+    patience: int | None = Field(None, ge=1, description="stop after this many evaluations without a better CER")
+    max_length: int = Field(8192, ge=16, description="tokens of a sample, picture included; longer ones are left out by name")
+    strict: bool = Field(False, description="stop when a sample cannot be used instead of leaving it out")
+    min_pixels: int | None = Field(None, gt=0, description="lower pixel bound per image; the model's own when absent")
+    framing: str | None = Field(
+        None, description="chat framing, for families that have several; the family's default when absent"
+    )
+    max_pixels: int | None = Field(None, gt=0, description="pixel budget per image; the model's own when absent")
+    dtype: Literal["auto", "float32", "bfloat16"] = Field(
+        "auto", description="arithmetic; auto = bfloat16 where the device has it, float32 elsewhere"
+    )
+    device: str | None = Field(None, description="cpu, cuda, cuda:0, mps; found by itself when absent")
+    threads: int | None = Field(None, ge=1, description="CPU threads; PyTorch's own choice when absent")
+    seed: int = Field(0, ge=0, description="order of the samples, initial adapters, dropout")
+    dialect: str = Field("plain", description="output language the model is taught")
+    prompt: str | None = Field(None, description="prompt text; the dialect's own when absent")
+    cache_mb: int = Field(2048, ge=0, description="memory for prepared pictures, so that each is prepared once")
+    trust_remote_code: bool = Field(False, description="run Python code that comes with the checkpoint")
+    report_to: tuple[Literal["tensorboard", "wandb"], ...] = Field(("tensorboard",), description="where curves go")
