@@ -14,6 +14,7 @@ import platform
 import shutil
 import sys
 import tempfile
+import time
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
@@ -267,6 +268,34 @@ class RunDir:
     def _replace(self, **changes: Any) -> None:
         self.manifest = self.manifest.model_copy(update=changes)
         write_atomic(self.path / "run.json", self.manifest.model_dump_json(indent=2) + "\n")
+
+
+class Follower(RunDir):
+    """A run as the other processes of a distributed job see it: the first process writes, they only read."""
+
+    @classmethod
+    def of(cls, path: Path, *, root: Path, fresh: bool = False, patience: float = 600.0) -> Follower:
+        """The run at `path` as soon as the first process works on it, or found it done. Raises RunError when that does not
+        happen within `patience` seconds, or when it failed there."""
+        end = time.monotonic() + patience
+        while time.monotonic() < end:
+            with contextlib.suppress(RunError):
+                run = cls(path, _read_manifest(path), root)
+                if run.status == "running" or (run.status == "done" and not fresh):
+                    return run
+            time.sleep(0.1)
+        raise RunError(f"the first process did not begin {path} within {patience:.0f} s", hint="its own messages say why")
+
+    def link(self, **inputs: str) -> None: ...
+
+    def event(self, kind: str, **fields: Any) -> None: ...
+
+    def append(self, name: str, record: Noun) -> None: ...
+
+    def write(self, name: str, content: str | bytes | Noun | Iterable[Noun]) -> Path:
+        return self.path / name
+
+    def finish(self, status: Status = "done", *, message: str | None = None, **outputs: str) -> None: ...
 
 
 def _fingerprint(file: Path, *, read: bool) -> str:

@@ -7,6 +7,7 @@ import importlib
 import inspect
 import json
 import logging
+import os
 import sys
 import typing
 from collections.abc import Callable, Iterator, Mapping
@@ -20,7 +21,7 @@ from pydantic_core import to_jsonable_python
 from ocrtune.config import Section, closest, load
 from ocrtune.core import Status
 from ocrtune.errors import ConfigError
-from ocrtune.runs import RunDir
+from ocrtune.runs import Follower, RunDir
 from ocrtune.verbs import VERBS
 
 LOG = logging.getLogger("ocrtune")
@@ -29,13 +30,16 @@ RESULT = "result.json"
 
 
 class Verb(NamedTuple):
-    """A loaded verb. `records` is false for a verb whose `run` takes no run directory: it answers and leaves nothing."""
+    """A loaded verb. `records` is false for a verb whose `run` takes no run directory: it answers and leaves nothing;
+    `spreads` is true for one that can work in several processes at once (its module says `SPREADS = True`).
+    """
 
     name: str
     config: type[Section]
     run: Callable[..., Any]
     doc: str
     records: bool
+    spreads: bool
 
 
 class Plan(NamedTuple):
@@ -85,7 +89,8 @@ def load_verb(name: str) -> Verb:
         raise ConfigError(f"there is no verb {name!r}{closest(name, list(VERBS))}", hint="ocrtune --help lists them")
     module = importlib.import_module(f"ocrtune.verbs.{name}")
     records = len(inspect.signature(module.run).parameters) > 1
-    return Verb(name, module.Config, module.run, module.__doc__ or VERBS[name], records)
+    spreads = bool(getattr(module, "SPREADS", False))
+    return Verb(name, module.Config, module.run, module.__doc__ or VERBS[name], records, spreads)
 
 
 def plan(verb: Verb, asked: Mapping[str, Any], *, into: Path | None = None, runs: Path = DEFAULT_RUNS) -> Plan:
@@ -103,11 +108,19 @@ def execute(verb: Verb, asked: Mapping[str, Any], *, into: Path | None = None, r
     """Run a verb with the options that were asked for (nested, by name).
 
     The same options find the same run directory: a finished run is returned as it is, an unfinished one is resumed;
-    `fresh` starts over. Raises OcrtuneError; how the run ended is recorded in its directory either way.
+    `fresh` starts over. Raises OcrtuneError; how the run ended is recorded in its directory either way. Under a launcher
+    such as torchrun the first process writes the run directory and the others follow.
     """
     config, explicit = load(verb.config, None, asked)
+    if processes() > 1 and not verb.spreads:
+        raise ConfigError(f"{verb.name} works in one process", hint="start it without torchrun or accelerate launch")
     if not verb.records:
         return Outcome(None, verb.run(config))
+    if int(os.environ.get("RANK", "0")) > 0:
+        follower = Follower.of(RunDir.place(verb.name, config, root=runs, into=into), root=runs, fresh=fresh)
+        if follower.status == "done":
+            return Outcome(follower, _stored_result(verb, follower), already=True)
+        return Outcome(follower, verb.run(config, follower))
     run = RunDir.create(verb.name, config, root=runs, into=into, asked=jsonable(explicit), fresh=fresh)
     if run.status == "done":
         return Outcome(run, _stored_result(verb, run), already=True)
@@ -115,6 +128,11 @@ def execute(verb: Verb, asked: Mapping[str, Any], *, into: Path | None = None, r
         result = verb.run(config, run)
         run.write(RESULT, json.dumps(jsonable(result), ensure_ascii=False, indent=2) + "\n")
     return Outcome(run, result)
+
+
+def processes() -> int:
+    """How many processes a launcher (torchrun, accelerate launch) started for this command."""
+    return int(os.environ.get("WORLD_SIZE", "1")) if "RANK" in os.environ else 1
 
 
 def jsonable(value: Any) -> Any:

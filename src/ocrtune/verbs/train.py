@@ -24,6 +24,7 @@ from ocrtune.runs import RunDir
 from ocrtune.sampling import load_split
 
 LOG = logging.getLogger("ocrtune")
+SPREADS = True
 
 
 class Config(TrainOptions):
