@@ -11,7 +11,7 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol
 
-from ocrtune.core import Answer, Decoded, Document, ModelRef, Prediction, Problem, Prompt, Sample, Score, Size, Target, Task
+from ocrtune.core import Answer, Box, Decoded, Document, ModelRef, Prediction, Problem, Prompt, Sample, Score, Size, Target, Task
 from ocrtune.core.outcome import Direction
 from ocrtune.options import EngineOptions, SourceOptions, TrainOptions
 
@@ -28,7 +28,8 @@ Coordinates = Literal["pixels", "norm1000"]  # of the picture as the model sees 
 
 class Draft(NamedTuple):
     """A sample on its way into a dataset: `image` is a file to copy or pixels to save; `where` says file and line/page;
-    `problems` are defects of its labels that were repaired or kept, by name."""
+    `box` is the part of the picture that is asked about; `problems` are defects of its labels that were repaired or kept,
+    by name; `labels` are the names of all its objects as the file has them, None where it labels no objects."""
 
     image: Path | Image
     target: Target
@@ -37,14 +38,19 @@ class Draft(NamedTuple):
     task: Task = "read"
     question: str | None = None
     tags: Mapping[str, str] = {}
+    box: Box | None = None
     problems: tuple[Problem, ...] = ()
+    labels: tuple[str, ...] | None = None
 
 
 class Rejected(NamedTuple):
-    """A record that could not become a sample, or was skipped on purpose: `where` is file plus line or page."""
+    """A record that could not become a sample, or was skipped on purpose: `where` is file plus line or page; `problems` and
+    `labels` as far as they could be read, as in a Draft."""
 
     where: str
     why: str
+    problems: tuple[Problem, ...] = ()
+    labels: tuple[str, ...] | None = None
 
 
 class Source(Protocol):
@@ -229,6 +235,45 @@ class Forced(NamedTuple):
     margins: tuple[float, ...]
 
 
+class Stack(NamedTuple):
+    """One transformer inside a model: the language model, or the vision tower. `inner` is the width of its MLP, which is
+    `gated` when two matrices feed its product."""
+
+    layers: int
+    width: int
+    inner: int
+    heads: int
+    kv_heads: int
+    head_width: int
+    gated: bool
+
+
+class Matrices(NamedTuple):
+    """Linear layers of one shape in a module group."""
+
+    group: str
+    inputs: int
+    outputs: int
+    count: int
+
+
+class Weights(NamedTuple):
+    """What a checkpoint is made of, counted from its config.json alone.
+
+    `parameters` are by group: language (without tables), vision, merger, embeddings (both tables where the head is a
+    table of its own), other. `merged` patches of `patch` × `patch` pixels become one visual token.
+    """
+
+    parameters: Mapping[str, int]
+    matrices: tuple[Matrices, ...]
+    language: Stack
+    vision: Stack | None
+    vocabulary: int
+    tied: bool
+    patch: int | None
+    merged: int
+
+
 class Family(Protocol):
     """Everything that differs between model architectures, and nothing else."""
 
@@ -245,6 +290,9 @@ class Family(Protocol):
         """Weights (safetensors only), adapter and processor. Raises ModelError / ResourceError / MissingExtraError."""
 
     def load_processor(self, ref: ModelRef, options: LoadOptions = AS_STORED) -> Any: ...
+
+    def weigh(self, ref: ModelRef, *, trust_remote_code: bool = False) -> Weights:
+        """Parameters and shapes of the base, from its config.json: no weights are read. Raises ModelError."""
 
     def sees(self, processor: Any, size: Size) -> Size:
         """The pixel size the model really gets for an image of `size`."""

@@ -6,9 +6,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
-from ocrtune.contracts import AS_STORED, Ask, Coordinates, Encoded, Forced, Loaded, LoadOptions, Reading
+from ocrtune.contracts import AS_STORED, Ask, Coordinates, Encoded, Forced, Loaded, LoadOptions, Reading, Weights
 from ocrtune.core import ModelRef, Size
-from ocrtune.families import _generation, _loading, _merging, _sequences, _tree
+from ocrtune.families import _generation, _loading, _merging, _sequences, _tree, _weighing
 
 
 class Stock:
@@ -32,6 +32,9 @@ class Stock:
         processor = _loading.load_processor(ref, options)
         self.bound(processor, options)
         return processor
+
+    def weigh(self, ref: ModelRef, *, trust_remote_code: bool = False) -> Weights:
+        return _weighing.weigh(ref, self.group_of, trust_remote_code=trust_remote_code)
 
     def bound(self, processor: Any, options: LoadOptions) -> None:
         """Put the pixel bounds of `options` into the processor."""
