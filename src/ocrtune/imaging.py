@@ -13,7 +13,7 @@ import unicodedata
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ocrtune.core import ImageRef, Size
 from ocrtune.errors import InputError, disk_errors
@@ -25,6 +25,7 @@ MAX_IMAGE_PIXELS = 200_000_000  # an A2 sheet at 600 dpi is 139 million
 MAX_PAGE_PIXELS = 40_000_000  # an A4 page at 600 dpi is 35 million; larger sheets are rendered at fewer dpi
 IMAGE_SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".jpe", ".webp", ".bmp", ".tif", ".tiff", ".gif", ".ppm", ".pgm", ".pbm"})
 POINTS_PER_INCH = 72.0
+ORIENTATION = 0x0112  # EXIF tag
 CJK_FONTS = ("NotoSansCJK-Regular.ttc", "wqy-microhei.ttc", "uming.ttc", "PingFang.ttc", "msyh.ttc")
 
 
@@ -39,6 +40,33 @@ def open_image(path: Path | str, *, frame: int = 0) -> Image:
     if size == 0:
         raise InputError(f"{file}: the file is empty (0 bytes)", hint="copy the image again from where it came from")
     return _decode(file, str(file) if frame == 0 else f"{file}, frame {frame + 1}", frame)
+
+
+class Raster(NamedTuple):
+    """A picture as it is stored: size, and the EXIF orientation (1–8) that brings it upright."""
+
+    size: Size
+    orientation: int
+
+
+def raster(path: Path | str) -> Raster:
+    """The header of a picture, without decoding it. Raises InputError saying why it cannot be read."""
+    from PIL import Image as Pillow
+    from PIL import UnidentifiedImageError
+
+    file = Path(path)
+    if _file_size(file) == 0:
+        raise InputError(f"{file}: the file is empty (0 bytes)", hint="copy the image again from where it came from")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        try:
+            with Pillow.open(file) as image:
+                orientation = image.getexif().get(ORIENTATION, 1)
+                return Raster(Size(*image.size), orientation if orientation in range(1, 9) else 1)
+        except UnidentifiedImageError as cause:
+            raise InputError(f"{file}: not an image that Pillow knows", hint="convert it to PNG or JPEG") from cause
+        except (OSError, SyntaxError, ValueError, EOFError, Pillow.DecompressionBombError) as cause:
+            raise InputError(f"{file}: a broken image ({cause})", hint="copy or export the image again") from cause
 
 
 def frame_count(path: Path | str) -> int:

@@ -47,6 +47,7 @@ SOURCES: Shelf[Source] = Shelf(
         "hf": "ocrtune.sources.hf:HuggingFace",
         "folder": "ocrtune.sources.folder:Folder",
         "dataset": "ocrtune.sources.dataset:Dataset",
+        "voc": "ocrtune.sources.voc:Voc",
     },
 )
 GENERATORS: Shelf[Generator] = Shelf(
@@ -77,7 +78,16 @@ METRICS: Shelf[Metric] = Shelf(
     },
 )
 FAMILIES: Shelf[Family] = Shelf(
-    "families", {"qwen2_vl": "ocrtune.families.qwen2_vl:Qwen2VL", "auto": "ocrtune.families.auto:Auto"}
+    "families",
+    {
+        "qwen2_vl": "ocrtune.families.qwen2_vl:Qwen2VL",
+        "qwen2_5_vl": "ocrtune.families.qwen2_5_vl:Qwen25VL",
+        "qwen3_vl": "ocrtune.families.qwen3_vl:Qwen3VL",
+        "gemma3": "ocrtune.families.gemma3:Gemma3",
+        "internvl": "ocrtune.families.internvl:InternVL",
+        "glm_ocr": "ocrtune.families.glm_ocr:GlmOcr",
+        "auto": "ocrtune.families.auto:Auto",
+    },
 )
 TRAINERS: Shelf[Trainer] = Shelf("trainers", {"hf": "ocrtune.trainers.hf:HuggingFaceTrainer"})
 EXPORTERS: Shelf[Exporter] = Shelf(

@@ -52,7 +52,8 @@ class LeakReport(Noun):
 
 
 class DatasetManifest(Noun):
-    """`dataset.json`: what the dataset holds and how it came about. `filters` and `dropped` are the same for all splits."""
+    """`dataset.json`: what the dataset holds and how it came about. `filters` and `dropped` are the same for all splits;
+    `problems` counts the defects of labels by kind."""
 
     schema_number: int = 1
     splits: dict[str, SplitCount]
@@ -63,6 +64,7 @@ class DatasetManifest(Noun):
     rejected: int
     sources: dict[str, int]
     leaks: LeakReport
+    problems: dict[str, int] = {}
 
 
 class Filters(NamedTuple):
@@ -210,11 +212,16 @@ def normal_text(sample: Sample) -> str:
 
 
 def drop_duplicates(samples: Sequence[Hashed]) -> tuple[list[Hashed], int]:
-    """Without repetitions of the same picture file with the same question and text (the first stays), and how many went."""
-    seen: set[tuple[str | None, str | None, str]] = set()
+    """Without repetitions of the same picture file with the same question and answer (the first stays), and how many went.
+
+    Answers are compared as text where they have one, else as they are.
+    """
+    seen: set[tuple[object, ...]] = set()
     kept = []
     for item in samples:
-        mark = (item.sample.images[0].sha256, item.sample.question, normal_text(item.sample))
+        sample = item.sample
+        answer = normal_text(sample) or (sample.target and digest(sample.target.model_dump(mode="json")))
+        mark = (sample.images[0].sha256, sample.question, sample.box and digest(sample.box.model_dump(mode="json")), answer)
         if mark not in seen:
             kept.append(item)
         seen.add(mark)

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from ocrtune.contracts import Draft, Rejected
 from ocrtune.errors import InputError
+from ocrtune.labelling import labels_of
 from ocrtune.options import SourceOptions
 from ocrtune.sampling import SPLITS, load_split
 
@@ -46,4 +47,5 @@ def _read_split(folder: Path, split: str) -> Iterator[Draft | Rejected]:
         elif not image.is_file():
             yield Rejected(where, f"no such image: {image}")
         else:
-            yield Draft(image, sample.target, sample.group, where, sample.task, sample.question, sample.tags)
+            yield Draft(image, sample.target, sample.group, where, sample.task, sample.question, sample.tags, sample.box,
+                        labels=labels_of(sample.target))  # fmt: skip

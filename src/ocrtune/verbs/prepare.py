@@ -13,7 +13,7 @@ import json
 import logging
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence, Set
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 from pathlib import Path
 from typing import Any, Literal, NamedTuple, Self
@@ -22,11 +22,12 @@ from pydantic import Field, model_validator
 from tqdm import tqdm
 
 from ocrtune import inventory
-from ocrtune.config import Names, closest
-from ocrtune.contracts import Draft, Rejected, Source
-from ocrtune.core import ImageRef, ModelRef, Noun, Sample, Size, target_text
+from ocrtune.config import Names
+from ocrtune.contracts import Draft, Rejected
+from ocrtune.core import ImageRef, ModelRef, Noun, Problem, RegionsTarget, Sample, Size, Target, target_text
 from ocrtune.errors import InputError
 from ocrtune.imaging import open_image, perceptual_hash, sha256, store_image
+from ocrtune.labelling import LabelReport, Tally
 from ocrtune.options import SourceOptions
 from ocrtune.plugins import FAMILIES, SOURCES
 from ocrtune.runs import RunDir, read_lines
@@ -43,10 +44,10 @@ from ocrtune.sampling import (
     leak_report,
     split_groups,
 )
+from ocrtune.sourcing import Job, Plan, find_jobs
 
 log = logging.getLogger("ocrtune")
 JOURNAL = "journal.jsonl"
-READABLE = frozenset({".pdf", ".json", ".jsonl", ".ndjson", ".csv", ".tsv", ".parquet", ".arrow"})
 
 
 class Options(SourceOptions):
@@ -88,22 +89,6 @@ class Config(Options):
     sources: Names = Field(min_length=1, description="files, folders, globs or run:<id>, of any kind that `ocrtune` reads")
 
 
-class Job(NamedTuple):
-    """One file or folder for one source. `key` changes when the file does."""
-
-    key: str
-    source: str
-    path: Path
-
-
-class Plan(NamedTuple):
-    """What will be read, and what was found but cannot be."""
-
-    jobs: list[Job]
-    rejected: list[Rejected]
-    ignored: Counter[str]
-
-
 class Entry(Noun):
     """One line of the journal: a sample, a rejected or dropped record, or the end of a job. Written after its picture."""
 
@@ -113,6 +98,8 @@ class Entry(Noun):
     where: str | None = None
     rejected: str | None = None
     dropped: str | None = None
+    problems: tuple[Problem, ...] = ()
+    labels: tuple[str, ...] | None = None
     end: bool = False
 
 
@@ -121,75 +108,24 @@ class Collected(NamedTuple):
     rejected: list[Rejected]
     dropped: Counter[str]
     sources: Counter[str]
+    labels: LabelReport
 
 
 def run(config: Config, into: RunDir) -> DatasetManifest:
     """Read all sources into `into`, split, check for leaks and write the dataset; a second call resumes the first."""
     tokens = _visual_tokens(config, into)  # a model that cannot be loaded is said before anything is read
-    plan = find_jobs(config, into)
+    plan = find_jobs(config.sources, lambda name: into.resolve(name, "dataset", "documents"), own=(into.path, into.root))
+    into.link(**{f"source_{i}": name for i, name in enumerate(config.sources[:20], start=1)})
     for rejected in plan.rejected:
         _refuse_if_strict(config, rejected)
     read_jobs(config, plan.jobs, into)
     collected = collect(config, plan, into)
     splits, leaks = split(config, collected.samples)
     manifest = _manifest(config, splits, collected, leaks)
-    _write(splits, manifest, collected.rejected, tokens, into)
-    _announce(config, manifest, into)
+    _write(splits, manifest, collected, tokens, into)
+    _announce(config, manifest, collected.labels, into)
     into.finish("done", dataset=".")
     return manifest
-
-
-# --- finding --------------------------------------------------------------------------------------------------------------
-
-
-def find_jobs(config: Config, into: RunDir) -> Plan:
-    """What the given names stand for, in order. Raises InputError for names that match nothing."""
-    readers = {name: SOURCES.get(name)() for name in SOURCES.names()}
-    plan = Plan([], [], Counter())
-    for name in config.sources:
-        for path in _paths(name, into):
-            _find(path, readers, plan, own={into.path.resolve(), into.root.resolve()})  # results are no sources
-    plan.jobs[:] = dict.fromkeys(plan.jobs)
-    into.link(**{f"source_{i}": name for i, name in enumerate(config.sources[:20], start=1)})
-    return plan
-
-
-def _paths(name: str, into: RunDir) -> list[Path]:
-    path = into.resolve(name, "dataset", "documents")
-    if path.exists():
-        return [path]
-    if any(mark in name for mark in "*?["):
-        anchor = Path(path.anchor or ".")
-        found = sorted(anchor.glob(str(path.relative_to(anchor) if path.anchor else path)))
-        if found:
-            return found
-        raise InputError(f"no file matches {name!r}", hint="quote the pattern and check the folder it starts from")
-    near = closest(path.name, [p.name for p in path.parent.iterdir()]) if path.parent.is_dir() else f"; there is no {path.parent}"
-    raise InputError(f"no such file or folder: {path}{near}", hint="sources are files, folders, 'globs' or run:<id>")
-
-
-def _find(path: Path, readers: dict[str, Source], plan: Plan, *, own: Set[Path], asked: bool = True) -> None:
-    """Folders are asked as a whole first; what their owner does not cover is looked at one by one, except `own` folders."""
-    owners = [name for name, reader in readers.items() if reader.claims(path)]
-    if path.is_dir():
-        plan.jobs.extend(_job(name, path) for name in owners)
-        for child in sorted(path.iterdir()):
-            covered = any(readers[name].claims(child) for name in owners)
-            if not child.name.startswith(".") and not covered and child.resolve() not in own:
-                _find(child, readers, plan, own=own, asked=False)
-    elif owners:
-        plan.jobs.append(_job(owners[0], path))
-    elif path.suffix.lower() in READABLE and path.stat().st_size == 0:
-        plan.rejected.append(Rejected(str(path), "the file is empty (0 bytes)"))
-    elif asked:
-        plan.rejected.append(Rejected(str(path), f"none of the sources reads it ({', '.join(readers)})"))
-    else:
-        plan.ignored[path.suffix.lower() or path.name] += 1
-
-
-def _job(source: str, path: Path) -> Job:
-    state = path.stat()
-    return Job(f"{source}:{path}:{state.st_size if path.is_file() else 0}:{state.st_mtime_ns}", source, path)
 
 
 # --- reading --------------------------------------------------------------------------------------------------------------
@@ -225,7 +161,7 @@ def _read_job(config: Config, job: Job, skip: int, into: RunDir) -> Iterator[Ent
         kept = _keep(record, config, filters, job, into) if isinstance(record, Draft) else record
         if isinstance(kept, Rejected):
             _refuse_if_strict(config, kept)
-            kept = Entry(job=job.key, where=kept.where, rejected=kept.why)
+            kept = Entry(job=job.key, where=kept.where, rejected=kept.why, problems=kept.problems, labels=kept.labels)
         yield kept
 
 
@@ -239,16 +175,23 @@ def _keep(draft: Draft, config: Config, filters: Filters, job: Job, into: RunDir
     try:
         content, image = _picture(draft)
     except InputError as cause:
-        return Rejected(draft.where, str(cause))
-    text = target_text(draft.target)
+        return Rejected(draft.where, str(cause), draft.problems, draft.labels)
+    text = _own_text(draft.target)
     if (filter_name := filters.verdict(text, image.width * image.height)) is not None:
-        return Entry(job=job.key, where=draft.where, dropped=filter_name)
+        return Entry(job=job.key, where=draft.where, dropped=filter_name, problems=draft.problems, labels=draft.labels)
     name = store_image(into.path / "images", content)
     tags = {**_script_tag(text), **draft.tags, **config.tags}
     ref = ImageRef(path=f"images/{name}", sha256=sha256(content), width=image.width, height=image.height)
     sample = Sample(id=_sample_id(draft.where), group=draft.group, images=(ref,), task=draft.task, question=draft.question,
-                    target=draft.target, tags=tags)  # fmt: skip
-    return Entry(job=job.key, sample=sample, picture=f"{perceptual_hash(image):016x}")
+                    box=draft.box, target=draft.target, tags=tags)  # fmt: skip
+    return Entry(job=job.key, where=draft.where, sample=sample, picture=f"{perceptual_hash(image):016x}",
+                 problems=draft.problems, labels=draft.labels)  # fmt: skip
+
+
+def _own_text(target: Target) -> str | None:
+    """What the length filters judge; None for a layout whose regions carry boxes and no text."""
+    text = target_text(target)
+    return None if text == "" and isinstance(target, RegionsTarget) and target.regions else text
 
 
 def _picture(draft: Draft) -> tuple[bytes, Any]:
@@ -284,7 +227,12 @@ def collect(config: Config, plan: Plan, into: RunDir) -> Collected:
         if entry.job in by_job and not entry.end:
             by_job[entry.job].append(entry)
     entries = [(job, entry) for job in plan.jobs for entry in by_job[job.key]]
-    rejected = [*plan.rejected, *(Rejected(e.where or "", e.rejected) for _, e in entries if e.rejected)]
+    rejected = [*plan.rejected, *(Rejected(e.where or "", e.rejected, e.problems, e.labels) for _, e in entries if e.rejected)]
+    tally = Tally()
+    for _, entry in entries:
+        kept = entry.sample
+        target, picture = (kept.target, kept.images[0].sha256) if kept else (None, None)
+        tally.add(entry.where or "", problems=entry.problems, labels=entry.labels, target=target, picture=picture)
     dropped = Counter(e.dropped for _, e in entries if e.dropped)
     samples = _unique_ids(Hashed(e.sample, int(e.picture or "0", 16)) for _, e in entries if e.sample)
     sources = Counter(job.source for job, e in entries if e.sample)
@@ -293,7 +241,7 @@ def collect(config: Config, plan: Plan, into: RunDir) -> Collected:
         dropped.update({"duplicates": count} if count else {})
     if not samples:
         raise _nothing_usable(plan, rejected, dropped)
-    return Collected(samples, rejected, dropped, sources)
+    return Collected(samples, rejected, dropped, sources, tally.report())
 
 
 def _unique_ids(samples: Iterable[Hashed]) -> list[Hashed]:
@@ -344,19 +292,24 @@ def _manifest(config: Config, splits: dict[str, list[Sample]], collected: Collec
         rejected=len(collected.rejected),
         sources=dict(collected.sources),
         leaks=leaks,
+        problems={finding.kind: finding.count for finding in collected.labels.findings},
     )
 
 
 Splits = dict[str, list[Sample]]
 
 
-def _write(splits: Splits, manifest: DatasetManifest, rejected: Sequence[Rejected], tokens: inventory.Tokens,
+def _write(splits: Splits, manifest: DatasetManifest, collected: Collected, tokens: inventory.Tokens,
            into: RunDir) -> None:  # fmt: skip
     for name, samples in splits.items():
         into.write(f"{name}.jsonl", samples)
-    into.write("rejected.jsonl", "".join(json.dumps(r._asdict(), ensure_ascii=False) + "\n" for r in rejected))
+    rows = [{"where": r.where, "why": r.why} for r in collected.rejected]
+    into.write("rejected.jsonl", "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows))
+    if collected.labels.objects is not None:
+        into.write("labels.md", str(collected.labels) + "\n")
     notes = {"seed": str(manifest.seed), "split by": manifest.group_by, **manifest.filters,
              **{f"dropped by {name}": str(count) for name, count in manifest.dropped.items()}, "rejected": str(manifest.rejected),
+             **{f"labels: {kind}": str(count) for kind, count in manifest.problems.items()},
              "exact leaks": str(manifest.leaks.exact), "near leaks": str(manifest.leaks.near)}  # fmt: skip
     into.write("stats.md", inventory.table(splits, tokens, notes))
     into.write("stats.png", inventory.charts(splits, tokens))
@@ -379,10 +332,12 @@ def _visual_tokens(config: Config, into: RunDir) -> inventory.Tokens:
     return count
 
 
-def _announce(config: Config, manifest: DatasetManifest, into: RunDir) -> None:
+def _announce(config: Config, manifest: DatasetManifest, labels: LabelReport, into: RunDir) -> None:
     log.info("filters, the same for all splits: %s", ", ".join(f"{k} {v}" for k, v in manifest.filters.items()))
     for name, count in manifest.dropped.items():
         log.info("dropped by %s: %d", name, count)
+    for finding in labels.findings:
+        log.warning("labels: %s", finding)
     found = manifest.leaks
     if found.exact + found.near:
         log.warning("%d exact and %d near duplicates across splits (dataset.json lists them)%s", found.exact, found.near,

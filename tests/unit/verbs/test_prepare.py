@@ -25,6 +25,7 @@ from ocrtune.inventory import patch_tokens
 from ocrtune.plugins import FAMILIES
 from ocrtune.runs import RunDir
 from ocrtune.sampling import DatasetManifest, load_split
+from ocrtune.sourcing import job
 from ocrtune.verbs import prepare
 
 DEJAVU = Path(matplotlib.get_data_path()) / "fonts" / "ttf" / "DejaVuSans.ttf"
@@ -265,9 +266,7 @@ def test_a_full_disk_is_one_clear_error(tmp_path: Path, monkeypatch: pytest.Monk
     directory = RunDir.create("prepare", config, root=tmp_path, into=tmp_path / "out")
     with monkeypatch.context() as patched, pytest.raises(ResourceError, match="the disk is full"):
         patched.setattr(os, "replace", full)
-        prepare.read_jobs(
-            config, prepare.Plan([prepare._job("pairs", folder / "labels.jsonl")], [], prepare.Counter()).jobs, directory
-        )
+        prepare.read_jobs(config, [job("pairs", folder / "labels.jsonl")], directory)
     assert not list((tmp_path / "out" / "images").iterdir())
 
 
