@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import importlib
 import inspect
+import json
 import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -106,10 +107,11 @@ def _without_video(ref: ModelRef, options: LoadOptions, cause: Exception) -> Any
 
     common = {"revision": ref.revision, "trust_remote_code": options.trust_remote_code}
     kind = AutoConfig.from_pretrained(ref.base, **common).model_type
-    name = PROCESSOR_MAPPING_NAMES.get(kind)
+    name = _named_processor(ref) or PROCESSOR_MAPPING_NAMES.get(kind)
     if name is None:
         raise ModelError(
-            f"cannot load the processor of {ref.base}: {cause}", hint="pip install torchvision, or --trust-remote-code"
+            f"cannot load the processor of {ref.base}: {_first_line(cause)}",
+            hint="pip install torchvision, or --trust-remote-code",
         ) from cause
     stock = getattr(importlib.import_module("transformers"), name)
 
@@ -130,6 +132,18 @@ def _without_video(ref: ModelRef, options: LoadOptions, cause: Exception) -> Any
         chat_template=settings.get("chat_template") or tokenizer.chat_template,
         **{k: v for k, v in settings.items() if k in known},
     )
+
+
+def _named_processor(ref: ModelRef) -> str | None:
+    """The processor class that the checkpoint's own files name: not every model type has one in transformers' tables."""
+    from transformers.utils import cached_file
+
+    for file in ("processor_config.json", "preprocessor_config.json", "tokenizer_config.json"):
+        found = cached_file(ref.base, file, revision=ref.revision, _raise_exceptions_for_missing_entries=False)
+        named = json.loads(Path(found).read_text("utf-8")).get("processor_class") if found else None
+        if isinstance(named, str):
+            return named
+    return None
 
 
 def _with_adapter(model: Any, adapter: str) -> Any:

@@ -2,5 +2,6 @@
 
 from ocrtune.testing.dialect import DialectContract
 from ocrtune.testing.engine import EngineContract
+from ocrtune.testing.family import FamilyContract
 
-__all__ = ["DialectContract", "EngineContract"]
+__all__ = ["DialectContract", "EngineContract", "FamilyContract"]

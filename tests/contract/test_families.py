@@ -1,0 +1,309 @@
+"""The built-in families keep the contract that plug-in authors are held to, each on a tiny checkpoint in its published layout."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ocrtune.contracts import Family, Loaded, LoadOptions
+from ocrtune.core import Size
+from ocrtune.errors import ConfigError, InputError
+from ocrtune.models import model_ref
+from ocrtune.testing import FamilyContract, tiny
+
+for library in ("torch", "transformers", "peft"):
+    pytest.importorskip(library, reason="the extra train is not installed")
+
+QWEN = ("<|endoftext|>", "<|im_start|>", "<|im_end|>", "<|vision_start|>", "<|vision_end|>", "<|image_pad|>", "<|video_pad|>")
+QWEN_IDS = {
+    "vision_start_token_id": 3,
+    "vision_end_token_id": 4,
+    "image_token_id": 5,
+    "video_token_id": 6,
+}
+TEXT = {
+    "vocab_size": 320,
+    "hidden_size": 64,
+    "intermediate_size": 128,
+    "num_hidden_layers": 2,
+    "num_attention_heads": 2,
+    "num_key_value_heads": 1,
+    "max_position_embeddings": 8192,
+    "pad_token_id": 0,
+}
+MROPE = {"rope_type": "default", "rope_theta": 10000.0, "mrope_section": [4, 6, 6]}
+QWEN_INSIDE = {"model.language_model.": "language", "model.visual.": "vision", "model.visual.merger.": "merger"}
+
+
+def qwen_tokenizer() -> Any:
+    return tiny.tokenizer(
+        QWEN,
+        template=tiny.chat("<|vision_start|><|image_pad|><|vision_end|>", turn="<|im_start|>{role}\\n", end="<|im_end|>\\n"),
+        eos="<|im_end|>",
+        pad="<|endoftext|>",
+    )
+
+
+def qwen_pictures(**more: Any) -> dict[str, Any]:
+    return {
+        "image_processor_type": "Qwen2VLImageProcessor",
+        "patch_size": 8,
+        "merge_size": 2,
+        "temporal_patch_size": 2,
+        "size": {"shortest_edge": 1024, "longest_edge": 131072},
+        **more,
+    }
+
+
+class TestQwen2VL(FamilyContract):
+    name = "qwen2_vl"
+    inside = QWEN_INSIDE
+
+    @pytest.fixture(scope="class")
+    @classmethod
+    def checkpoint(cls, tmp_path_factory: pytest.TempPathFactory) -> Path:
+        config = {
+            "model_type": "qwen2_vl",
+            "text_config": {**TEXT, "eos_token_id": 2, "bos_token_id": None, "rope_parameters": MROPE},
+            "vision_config": {"depth": 2, "embed_dim": 32, "hidden_size": 64, "num_heads": 2, "mlp_ratio": 2, "patch_size": 8},
+            "tie_word_embeddings": True,
+            **QWEN_IDS,
+        }
+        files = {"preprocessor_config.json": qwen_pictures(processor_class="Qwen2VLProcessor")}
+        return tiny.write(tmp_path_factory.mktemp("qwen2-vl"), config, qwen_tokenizer(), files)
+
+    def test_a_strip_too_thin_is_refused(self, family: Family, loaded: Loaded) -> None:
+        with pytest.raises(InputError, match="too thin"):
+            family.sees(loaded.processor, Size(5000, 10))
+
+
+class TestQwen25VL(FamilyContract):
+    name = "qwen2_5_vl"
+    inside = QWEN_INSIDE
+
+    @pytest.fixture(scope="class")
+    @classmethod
+    def checkpoint(cls, tmp_path_factory: pytest.TempPathFactory) -> Path:
+        config = {
+            "model_type": "qwen2_5_vl",
+            "text_config": {**TEXT, "eos_token_id": 2, "bos_token_id": None, "rope_parameters": MROPE},
+            "vision_config": {
+                "depth": 2,
+                "hidden_size": 32,
+                "intermediate_size": 64,
+                "num_heads": 2,
+                "patch_size": 8,
+                "window_size": 32,
+                "fullatt_block_indexes": [1],
+                "out_hidden_size": 64,
+            },
+            **QWEN_IDS,
+        }
+        files = {
+            "preprocessor_config.json": {
+                **qwen_pictures(processor_class="Qwen2_5_VLProcessor"),
+                "size": None,
+                "min_pixels": 1024,
+                "max_pixels": 131072,
+            }
+        }
+        return tiny.write(tmp_path_factory.mktemp("qwen25-vl"), config, qwen_tokenizer(), files)
+
+
+class TestQwen3VL(FamilyContract):
+    name = "qwen3_vl"
+    inside = {**QWEN_INSIDE, "model.visual.deepstack_merger_list.": "merger"}
+
+    @pytest.fixture(scope="class")
+    @classmethod
+    def checkpoint(cls, tmp_path_factory: pytest.TempPathFactory) -> Path:
+        config = {
+            "model_type": "qwen3_vl",
+            "text_config": {**TEXT, "head_dim": 32, "rope_parameters": {**MROPE, "mrope_interleaved": True}},
+            "vision_config": {
+                "depth": 2,
+                "hidden_size": 32,
+                "intermediate_size": 64,
+                "num_heads": 2,
+                "patch_size": 8,
+                "num_position_embeddings": 16,
+                "deepstack_visual_indexes": [0],
+                "out_hidden_size": 64,
+            },
+            "tie_word_embeddings": True,
+            **QWEN_IDS,
+        }
+        files = {
+            "preprocessor_config.json": qwen_pictures(
+                image_processor_type="Qwen2VLImageProcessorFast", processor_class="Qwen3VLProcessor"
+            ),
+            "video_preprocessor_config.json": qwen_pictures(video_processor_type="Qwen3VLVideoProcessor"),
+        }
+        return tiny.write(tmp_path_factory.mktemp("qwen3-vl"), config, qwen_tokenizer(), files)
+
+
+@pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")  # transformers makes NumPy arrays of tensors
+class TestGlmOcr(FamilyContract):
+    name = "glm_ocr"
+    inside = QWEN_INSIDE
+
+    @pytest.fixture(scope="class")
+    @classmethod
+    def checkpoint(cls, tmp_path_factory: pytest.TempPathFactory) -> Path:
+        tokens = ("<|endoftext|>", "[gMASK]", "<sop>", "<|user|>", "<|assistant|>", "<|image|>", "<|video|>",
+                  "<|begin_of_image|>", "<|end_of_image|>", "<|begin_of_video|>", "<|end_of_video|>")  # fmt: skip
+        config = {
+            "model_type": "glm_ocr",
+            "text_config": {**TEXT, "eos_token_id": [0, 3], "rope_parameters": {**MROPE, "partial_rotary_factor": 1.0}},
+            "vision_config": {
+                "depth": 2,
+                "hidden_size": 32,
+                "intermediate_size": 64,
+                "num_heads": 2,
+                "patch_size": 8,
+                "image_size": 64,
+                "out_hidden_size": 64,
+            },
+            "image_token_id": 5,
+            "video_token_id": 6,
+            "image_start_token_id": 7,
+            "image_end_token_id": 8,
+            "video_start_token_id": 9,
+            "video_end_token_id": 10,
+        }
+        image = "<|begin_of_image|><|image|><|end_of_image|>"
+        tokenizer = tiny.tokenizer(
+            tokens,
+            template="[gMASK]<sop>" + tiny.chat(image, turn="<|{role}|>\\n", end=""),
+            eos="<|endoftext|>",
+            pad="<|endoftext|>",
+        )
+        files = {
+            "preprocessor_config.json": {
+                "image_processor_type": "Glm46VImageProcessor",
+                "processor_class": "Glm46VProcessor",
+                "patch_size": 8,
+                "merge_size": 2,
+                "temporal_patch_size": 2,
+                "size": {"shortest_edge": 2048, "longest_edge": 262144},
+            }
+        }
+        return tiny.write(tmp_path_factory.mktemp("glm-ocr"), config, tokenizer, files)
+
+
+class TestInternVL(FamilyContract):
+    name = "internvl"
+    inside = {"model.language_model.": "language", "model.vision_tower.": "vision", "model.multi_modal_projector.": "merger"}
+    sizes = (Size(32, 32), Size(64, 32), Size(20, 97), Size(9, 7), Size(33, 33), Size(130, 64))
+    budget = 3 * 32 * 32
+
+    @pytest.fixture(scope="class")
+    @classmethod
+    def checkpoint(cls, tmp_path_factory: pytest.TempPathFactory) -> Path:
+        tokens = ("<|endoftext|>", "<|im_start|>", "<|im_end|>", "<img>", "</img>", "<IMG_CONTEXT>", "<video>")
+        config = {
+            "model_type": "internvl",
+            "text_config": {"model_type": "qwen2", **TEXT, "eos_token_id": 2, "bos_token_id": None},
+            "vision_config": {
+                "hidden_size": 32,
+                "num_hidden_layers": 2,
+                "num_attention_heads": 2,
+                "intermediate_size": 64,
+                "image_size": [32, 32],
+                "patch_size": [8, 8],
+            },
+            "image_token_id": 5,
+            "image_seq_length": 4,
+        }
+        tokenizer = tiny.tokenizer(
+            tokens,
+            template=tiny.chat("<IMG_CONTEXT>\\n", turn="<|im_start|>{role}\\n", end="<|im_end|>\\n"),
+            eos="<|im_end|>",
+            pad="<|endoftext|>",
+            roles={
+                "start_image_token": "<img>",
+                "end_image_token": "</img>",
+                "context_image_token": "<IMG_CONTEXT>",
+                "video_token": "<video>",
+            },
+        )
+        files = {
+            "preprocessor_config.json": {
+                "image_processor_type": "GotOcr2ImageProcessorFast",
+                "processor_class": "InternVLProcessor",
+                "crop_to_patches": False,
+                "min_patches": 1,
+                "max_patches": 12,
+                "size": {"height": 32, "width": 32},
+            },
+            "processor_config.json": {"processor_class": "InternVLProcessor", "image_seq_length": 4},
+        }
+        return tiny.write(tmp_path_factory.mktemp("internvl"), config, tokenizer, files)
+
+    def check_seen(self, processor: Any, seen: Size, inputs: Mapping[str, Any]) -> None:
+        tiles = (seen.width // 32) * (seen.height // 32)
+        assert inputs["pixel_values"].shape[0] == tiles + (tiles > 1)
+
+    def test_a_budget_below_one_tile_is_refused(self, family: Family, checkpoint: Path) -> None:
+        with pytest.raises(ConfigError, match="less than one tile of 32 × 32"):
+            family.load_processor(model_ref(checkpoint), LoadOptions(max_pixels=1000))
+
+
+class TestGemma3(FamilyContract):
+    name = "gemma3"
+    inside = {"model.language_model.": "language", "model.vision_tower.": "vision"}
+    budget = None
+
+    @pytest.fixture(scope="class")
+    @classmethod
+    def checkpoint(cls, tmp_path_factory: pytest.TempPathFactory) -> Path:
+        tokens = ("<pad>", "<eos>", "<bos>", "<start_of_turn>", "<end_of_turn>", "<start_of_image>", "<end_of_image>",
+                  "<image_soft_token>")  # fmt: skip
+        config = {
+            "model_type": "gemma3",
+            "text_config": {**TEXT, "head_dim": 32, "query_pre_attn_scalar": 32, "sliding_window": 16, "eos_token_id": 1,
+                            "bos_token_id": 2, "layer_types": ["sliding_attention", "full_attention"]},
+            "vision_config": {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 64,
+                              "image_size": 32, "patch_size": 8},
+            "mm_tokens_per_image": 4,
+            "boi_token_index": 5,
+            "eoi_token_index": 6,
+            "image_token_index": 7,
+        }  # fmt: skip
+        tokenizer = tiny.tokenizer(
+            tokens,
+            template="{{ bos_token }}" + tiny.chat("<start_of_image>", turn="<start_of_turn>{role}\\n", end="<end_of_turn>\\n"),
+            eos="<eos>",
+            pad="<pad>",
+            bos="<bos>",
+            roles={"image_token": "<image_soft_token>", "boi_token": "<start_of_image>", "eoi_token": "<end_of_image>"},
+        )
+        files = {
+            "preprocessor_config.json": {
+                "image_processor_type": "Gemma3ImageProcessor",
+                "processor_class": "Gemma3Processor",
+                "size": {"height": 32, "width": 32},
+                "do_pan_and_scan": None,
+            },
+            "processor_config.json": {"processor_class": "Gemma3Processor", "image_seq_length": 4},
+        }
+        return tiny.write(tmp_path_factory.mktemp("gemma3"), config, tokenizer, files)
+
+    def test_long_pictures_are_cut_when_asked_for(self, family: Family, checkpoint: Path) -> None:
+        processor = family.load_processor(model_ref(checkpoint), LoadOptions(framing="pan-and-scan"))
+        for size, seen in ((Size(900, 300), (96, 32)), (Size(300, 1500), (32, 128)), (Size(300, 290), (32, 32))):
+            assert family.sees(processor, size) == seen
+            made = family.encode(processor, self.ask(size), "ab").inputs
+            pieces = max(seen) // 32
+            assert made["pixel_values"].shape[0] == pieces + (pieces > 1)
+            assert family.length(processor, self.ask(size).text, [size], "ab") == made["input_ids"].shape[1]
+
+    def test_a_budget_limits_the_pieces_or_is_refused(self, family: Family, checkpoint: Path) -> None:
+        ref = model_ref(checkpoint)
+        processor = family.load_processor(ref, LoadOptions(framing="pan-and-scan", max_pixels=2100))
+        assert family.sees(processor, Size(1200, 300)) == (64, 32)
+        with pytest.raises(ConfigError, match="squares of 32 × 32"):
+            family.load_processor(ref, LoadOptions(framing="pan-and-scan", max_pixels=2000))
