@@ -11,6 +11,7 @@ class GlmOcr(Patches):
     name = "glm_ocr"
     model_types = ("glm_ocr",)
     dialects = ("plain",)
+    packs = True
 
     def frames(self, images: Any) -> dict[str, int]:
         """A picture counts as one temporal patch of a film."""

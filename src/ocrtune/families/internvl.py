@@ -21,6 +21,7 @@ class InternVL(Stock):
     model_types = ("internvl",)
     coordinates = "norm1000"
     dialects = ("plain", "grounding-internvl", "answers")
+    packs = True
 
     def bound(self, processor: Any, options: LoadOptions) -> None:
         """Pixel bounds as numbers of tiles. Raises ConfigError when there is no room for one."""
