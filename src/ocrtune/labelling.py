@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 
-from ocrtune.core import BoxesTarget, Noun, Problem, Region, RegionsTarget, Target
+from ocrtune.core import BoxesTarget, Noun, Problem, RegionsTarget, Target
 
 PLACEHOLDERS = frozenset({"text"})  # MSRA-TD500 has no transcripts: converters write this word in their place
 UNREADABLE = "###"  # what ICDAR, MTWI and their heirs write in place of a text that nobody can read
@@ -73,15 +73,15 @@ class LabelReport(Noun):
         return "\n".join(lines if self.findings or self.objects is None else [*lines, "no defects found"])
 
 
-def name_of(region: Region) -> str:
-    """What an object is called: its text, else its kind."""
-    return region.text or region.kind
+def called(kind: str, text: str) -> str:
+    """The name of an object in lists: its text, else its class."""
+    return text or (kind if kind not in PLACEHOLDERS else "(no text)")
 
 
 def labels_of(target: Target | None) -> tuple[str, ...] | None:
     """The names of a target's objects, layout regions by their kind; None for targets without objects."""
     if isinstance(target, BoxesTarget):
-        return tuple(map(name_of, (*target.boxes, *target.ignored)))
+        return tuple(called(region.kind, region.text) for region in (*target.boxes, *target.ignored))
     if isinstance(target, RegionsTarget) and any(region.box for region in target.regions):
         return tuple(region.kind for region in target.regions)
     return None

@@ -13,7 +13,10 @@ from ocrtune.errors import ConfigError
 class SourceOptions(Section):
     """How sources are read."""
 
-    unit: Literal["page", "block", "line"] = Field("page", description="what one sample of a PDF shows")
+    unit: Literal["page", "block", "line"] = Field("page", description="what one sample of a PDF, PAGE or ALTO file shows")
+    objects: Literal["lines", "regions"] = Field(
+        "lines", description="what a whole page of PAGE or ALTO XML is labelled with: text lines, or layout regions"
+    )
     dpi: int = Field(150, ge=36, le=600, description="resolution at which PDF pages are rendered, dots per inch")
     hidden_text: bool = Field(False, description="also trust invisible OCR text layers of PDFs")
 
@@ -114,6 +117,21 @@ class TrainOptions(Section):
     seed: int = Field(0, ge=0, description="order of the samples, initial adapters, dropout")
     dialect: str = Field("plain", description="output language the model is taught")
     prompt: str | None = Field(None, description="prompt text; the dialect's own when absent")
+    batch_tokens: int | None = Field(
+        None, ge=16, description="text and picture tokens per forward pass; replaces batch_size when given"
+    )
+    packing: bool = Field(
+        False, description="the samples of a batch behind each other in one row; pays on GPUs with flash attention"
+    )
+    workers: int | None = Field(
+        None, ge=0, description="processes that prepare pictures; when absent none on a CPU, some for a GPU"
+    )
     cache_mb: int = Field(2048, ge=0, description="memory for prepared pictures, so that each is prepared once")
+    cache_gb: float = Field(
+        10.0, ge=0, description="disk for what a frozen vision tower makes of pictures, shared by runs; 0 is off"
+    )
+    cache_folder: str | None = Field(
+        None, description="where that is kept; ocrtune/features in the user's cache folder when absent"
+    )
     trust_remote_code: bool = Field(False, description="run Python code that comes with the checkpoint")
     report_to: tuple[Literal["tensorboard", "wandb"], ...] = Field(("tensorboard",), description="where curves go")

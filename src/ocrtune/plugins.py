@@ -48,6 +48,9 @@ SOURCES: Shelf[Source] = Shelf(
         "folder": "ocrtune.sources.folder:Folder",
         "dataset": "ocrtune.sources.dataset:Dataset",
         "voc": "ocrtune.sources.voc:Voc",
+        "coco": "ocrtune.sources.coco:Coco",
+        "pagexml": "ocrtune.sources.pagexml:PageXml",
+        "dots_json": "ocrtune.sources.dots_json:DotsJson",
     },
 )
 GENERATORS: Shelf[Generator] = Shelf(
@@ -86,6 +89,14 @@ FAMILIES: Shelf[Family] = Shelf(
         "gemma3": "ocrtune.families.gemma3:Gemma3",
         "internvl": "ocrtune.families.internvl:InternVL",
         "glm_ocr": "ocrtune.families.glm_ocr:GlmOcr",
+        "got_ocr2": "ocrtune.families.got_ocr2:GotOcr2",
+        "idefics3": "ocrtune.families.idefics3:Idefics3",
+        "paddleocr_vl": "ocrtune.families.paddleocr_vl:PaddleOcrVL",
+        "lighton_ocr": "ocrtune.families.lighton_ocr:LightOnOcr",
+        "mistral3": "ocrtune.families.mistral3:Mistral3",
+        "phi4_multimodal": "ocrtune.families.phi4_multimodal:Phi4Multimodal",
+        "phi3_v": "ocrtune.families.phi3_v:Phi3V",
+        "hunyuan_vl": "ocrtune.families.hunyuan_vl:HunyuanVL",
         "auto": "ocrtune.families.auto:Auto",
     },
 )

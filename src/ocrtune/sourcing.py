@@ -65,12 +65,13 @@ def _paths(name: str, path: Path) -> list[Path]:
 
 
 def _find(path: Path, readers: Mapping[str, Source], plan: Plan, *, own: Set[Path], asked: bool = True) -> None:
-    """Folders are asked as a whole first; what their owner does not cover is looked at one by one, except `own` folders."""
+    """Folders are asked as a whole first; files that their owner does not cover, and folders
+    below, are looked at one by one, except `own` folders."""
     owners = [name for name, reader in readers.items() if reader.claims(path)]
     if path.is_dir():
         plan.jobs.extend(job(name, path) for name in owners)
         for child in sorted(path.iterdir()):
-            covered = any(readers[name].claims(child) for name in owners)
+            covered = child.is_file() and any(readers[name].claims(child) for name in owners)
             if not child.name.startswith(".") and not covered and child.resolve() not in own:
                 _find(child, readers, plan, own=own, asked=False)
     elif owners:

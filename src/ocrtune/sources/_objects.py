@@ -18,7 +18,7 @@ from ocrtune.core import Box, BoxesTarget, Problem, Region, RegionsTarget, Size
 from ocrtune.core.document import Markup, Point
 from ocrtune.errors import InputError
 from ocrtune.imaging import IMAGE_SUFFIXES, raster
-from ocrtune.labelling import PLACEHOLDERS, UNREADABLE
+from ocrtune.labelling import PLACEHOLDERS, UNREADABLE, called
 
 SLACK = 1.0  # pixels: inclusive right edges, and counting from 1
 SAME_SHAPE = 0.01  # relative difference of two aspect ratios that are called equal
@@ -45,7 +45,7 @@ class Mark(NamedTuple):
 
     @property
     def name(self) -> str:
-        return self.text or self.kind
+        return called(self.kind, self.text)
 
 
 class Plane(NamedTuple):
