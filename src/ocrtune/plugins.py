@@ -97,6 +97,7 @@ FAMILIES: Shelf[Family] = Shelf(
         "phi4_multimodal": "ocrtune.families.phi4_multimodal:Phi4Multimodal",
         "phi3_v": "ocrtune.families.phi3_v:Phi3V",
         "hunyuan_vl": "ocrtune.families.hunyuan_vl:HunyuanVL",
+        "dots_ocr": "ocrtune.families.dots_ocr:DotsOcr",
         "auto": "ocrtune.families.auto:Auto",
     },
 )

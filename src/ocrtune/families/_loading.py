@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import importlib
 import inspect
 import json
 import warnings
@@ -14,17 +13,18 @@ from typing import Any
 from ocrtune.contracts import AS_STORED, Loaded, LoadOptions
 from ocrtune.core import ModelRef
 from ocrtune.errors import ModelError, ResourceError, extra, memory_errors
+from ocrtune.families import _torchless
 
 GroupOf = Callable[[str], str | None]
 
 
-def load(ref: ModelRef, options: LoadOptions, group_of: GroupOf) -> Loaded:
-    """Model (in evaluation mode, adapter on top) and processor."""
+def load(ref: ModelRef, options: LoadOptions, group_of: GroupOf, *, template: str | None = None) -> Loaded:
+    """Model (in evaluation mode, adapter on top) and processor, with `template` where the checkpoint has no chat template."""
     with extra("train"):
         import torch
         from transformers import AutoModelForImageTextToText
     device = pick_device(options.device)
-    processor = load_processor(ref, options)
+    processor = load_processor(ref, options, template=template)
     kwargs: dict[str, Any] = {
         "revision": ref.revision,
         "trust_remote_code": options.trust_remote_code,
@@ -77,8 +77,8 @@ def pick_dtype(wanted: str, device: str) -> str:
     return "bfloat16" if torch.cuda.is_bf16_supported() else "float16"
 
 
-def load_processor(ref: ModelRef, options: LoadOptions = AS_STORED) -> Any:
-    """The checkpoint's processor with the pixel bounds of `options`, a pad token and a chat template."""
+def load_processor(ref: ModelRef, options: LoadOptions = AS_STORED, *, template: str | None = None) -> Any:
+    """The checkpoint's processor with a pad token and a chat template: its own, else `template`."""
     with extra("train"):
         from transformers import AutoProcessor
     common = {"revision": ref.revision, "trust_remote_code": options.trust_remote_code}
@@ -92,10 +92,9 @@ def load_processor(ref: ModelRef, options: LoadOptions = AS_STORED) -> Any:
         raise ModelError(f"{ref.base} has no processor for pictures and text", hint="is it an image-text-to-text model?")
     if tokenizer.pad_token_id is None:
         tokenizer.pad_token = tokenizer.eos_token
-    if not processor.chat_template and not tokenizer.chat_template:
-        raise ModelError(f"{ref.base} has no chat template", hint="put a chat_template.jinja beside its config.json")
+    processor.chat_template = processor.chat_template or tokenizer.chat_template or template
     if not processor.chat_template:
-        processor.chat_template = tokenizer.chat_template
+        raise ModelError(f"{ref.base} has no chat template", hint="put a chat_template.jinja beside its config.json")
     return processor
 
 
@@ -113,7 +112,7 @@ def _without_video(ref: ModelRef, options: LoadOptions, cause: Exception) -> Any
             f"cannot load the processor of {ref.base}: {_first_line(cause)}",
             hint="pip install torchvision, or --trust-remote-code",
         ) from cause
-    stock = getattr(importlib.import_module("transformers"), name)
+    stock = _torchless.processor_class(name)
 
     def lenient(self: Any, argument: str, value: Any) -> Any:
         if argument.startswith("video") and value is None:

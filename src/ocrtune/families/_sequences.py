@@ -45,14 +45,16 @@ def _stop_id(tokenizer: Any, template: str, apply: Any) -> int:
     return int(tokenizer.eos_token_id)
 
 
-def encode(processor: Any, ask: Ask, answer: Sequence[int] = ()) -> Encoded:
-    """One sequence. Raises ModelError when the picture left no trace in the tokens (a wrong template or processor)."""
+def encode(processor: Any, ask: Ask, answer: Sequence[int] = (), **call: Any) -> Encoded:
+    """One sequence; `call` replaces what the processor is called with. Raises ModelError when the picture left no trace in the
+    tokens (a wrong template or processor)."""
     import torch
 
     text = rendered(processor, ask.text, len(ask.images))
     bos = processor.tokenizer.bos_token
     again = not (bos and text.startswith(bos))
-    made = processor(text=[text], images=[list(ask.images)], return_tensors="pt", add_special_tokens=again)
+    given = {"images": [list(ask.images)], "return_tensors": "pt", "add_special_tokens": again, **call}
+    made = processor(text=[text], **given)
     inputs = {k: v for k, v in made.items() if isinstance(v, torch.Tensor) and k != "num_patches"}
     ids = inputs["input_ids"]
     placeholder = getattr(processor, "image_token_id", None)

@@ -6,14 +6,16 @@ import re
 from collections import defaultdict
 from typing import Any
 
-MERGER = ("merger", "projector", "connector", "aligner", "adapter_mlp", "embed_vision")
-VISION = ("visual", "vision", "image_encoder", "patch_embed", "image_tower")
+MERGER = ("merger", "projector", "connector", "aligner", "adapter_mlp", "embed_vision", "vision_projection", "img_projection")
+VISION = ("visual", "vision", "image_encoder", "patch_embed", "image_tower", "image_embed")
 LANGUAGE = ("language_model", "text_model", "embed_tokens", "lm_head", "decoder", "layers", "norm")
 
 
 def group_of(name: str) -> str | None:
     """By the words of the path: what joins the two halves first, for mergers often live inside the tower's module."""
     parts = name.split(".")
+    if any("audio" in part for part in parts):
+        return None
     if any(word in part for part in parts for word in MERGER):
         return "merger"
     if any(word in part for part in parts for word in VISION):
