@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any, Literal
 
 from ocrtune.contracts import AS_STORED, Ask, Coordinates, Encoded, Forced, Loaded, LoadOptions, Reading, Weights
 from ocrtune.core import ModelRef, Size
-from ocrtune.families import _generation, _loading, _merging, _sequences, _tree, _weighing
+from ocrtune.families import _features, _generation, _loading, _merging, _packing, _sequences, _tree, _weighing
 
 
 class Stock:
@@ -24,11 +25,13 @@ class Stock:
     packs = False
 
     def load(self, ref: ModelRef, options: LoadOptions) -> Loaded:
+        _loading.refuse_known_bad(self.name, self.broken_with)
         loaded = _loading.load(ref, options, self.group_of)
         self.bound(loaded.processor, options)
         return loaded
 
     def load_processor(self, ref: ModelRef, options: LoadOptions = AS_STORED) -> Any:
+        _loading.refuse_known_bad(self.name, self.broken_with)
         processor = _loading.load_processor(ref, options)
         self.bound(processor, options)
         return processor
@@ -60,6 +63,15 @@ class Stock:
 
     def collate(self, processor: Any, rows: Sequence[Encoded], side: Literal["left", "right"]) -> dict[str, Any]:
         return _sequences.collate(processor, rows, side)
+
+    def pack(self, processor: Any, model: Any, rows: Sequence[Encoded]) -> dict[str, Any]:
+        return _packing.pack(processor, model, rows)
+
+    def tower(self, model: Any, inputs: Mapping[str, Any]) -> dict[str, Any] | None:
+        return _features.tower(model, inputs)
+
+    def given(self, model: Any, features: Sequence[Mapping[str, Any]]) -> AbstractContextManager[None]:
+        return _features.given(model, features)
 
     def read(self, loaded: Loaded, asks: Sequence[Ask], *, temperature: float = 0.0) -> list[Reading]:
         rows = [self.encode(loaded.processor, ask) for ask in asks]

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from ocrtune.contracts import Encoded, Family
 from ocrtune.errors import disk_errors
+from ocrtune.trainers._rows import PIXELS
 
 PREFIX = "checkpoint-"
 KEPT = 2
+AHEAD = 4  # batches that each worker prepares in advance
 WHOLE = "model.safetensors"  # the name by which transformers knows a checkpoint that holds a whole model
 
 
@@ -20,6 +24,8 @@ class Work(NamedTuple):
 
     data: Any  # Prepared
     batches: Any  # Buckets
+    family: Family
+    workers: int  # processes that prepare batches
     autocast: Any  # torch dtype, or None for the weights' own
     evaluate: Callable[[int], dict[str, float]]
 
@@ -39,8 +45,17 @@ class Loop:
     def get_train_dataloader(self) -> Any:
         import torch
 
-        loader = torch.utils.data.DataLoader(self.work.data, batch_sampler=self.work.batches, collate_fn=self.work.data.collate,
-                                             pin_memory=self.args.dataloader_pin_memory)  # fmt: skip
+        ahead = (
+            {"persistent_workers": True, "prefetch_factor": AHEAD, "multiprocessing_context": "fork"} if self.work.workers else {}
+        )
+        loader = torch.utils.data.DataLoader(
+            self.work.data,
+            batch_sampler=self.work.batches,
+            collate_fn=self.work.data.collate,
+            pin_memory=self.args.dataloader_pin_memory,
+            num_workers=self.work.workers,
+            **ahead,
+        )
         return self.accelerator.prepare(loader)
 
     def compute_loss(self, model: Any, inputs: Any, return_outputs: bool = False, num_items_in_batch: Any = None) -> Any:
@@ -48,13 +63,26 @@ class Loop:
 
         labels = inputs.pop("labels")
         wanted = labels[:, 1:] != -100
-        with torch.autocast(labels.device.type, self.work.autocast, enabled=self.work.autocast is not None):
+        pictures = self._pictures(inputs)
+        with pictures, torch.autocast(labels.device.type, self.work.autocast, enabled=self.work.autocast is not None):
             logits = answer_logits(model, inputs, wanted)
         loss = torch.nn.functional.cross_entropy(logits.float(), labels[:, 1:][wanted], reduction="sum")
         loss = loss / (wanted.sum() if num_items_in_batch is None else num_items_in_batch)
         if self.args.world_size > 1 and self.args.average_tokens_across_devices:
             loss = loss * self.accelerator.num_processes
         return loss
+
+    def _pictures(self, inputs: Any) -> contextlib.AbstractContextManager[None]:
+        """Within it the model finds the features of a frozen tower. Those that are missing are made now and kept."""
+        rows, features, whole = (inputs.pop(name, None) for name in ("rows", "features", "pictures"))
+        if rows is None:
+            return contextlib.nullcontext()
+        data = self.work.data
+        for n, (index, prompt) in enumerate(rows):
+            if features[n] is None:
+                features[n] = data.features.make(self.model, whole[n], data.pictures(index))
+                data.learn(index, Encoded(whole[n], prompt), features[n])
+        return self.work.family.given(self.model, features)
 
     def evaluate(self, eval_dataset: Any = None, ignore_keys: Any = None, metric_key_prefix: str = "eval") -> dict[str, float]:
         self.model.eval()
@@ -113,6 +141,20 @@ def answer_logits(model: Any, inputs: dict[str, Any], wanted: Any) -> Any:
     if body is None or body is plain or head is None:
         return model(**inputs, use_cache=False).logits[:, :-1][wanted]
     return head(body(**inputs, use_cache=False).last_hidden_state[:, :-1][wanted])
+
+
+def takes_features(model: Any, family: Family, inputs: dict[str, Any], wanted: Any) -> bool:
+    """Whether the model answers alike when it is given what its tower has made of the pictures, without the pixels."""
+    import torch
+
+    with torch.no_grad():
+        made = family.tower(model, inputs)
+        if made is None:
+            return False
+        whole = answer_logits(model, inputs, wanted).float()
+        with family.given(model, [made]):
+            quick = answer_logits(model, {k: v for k, v in inputs.items() if not k.startswith(PIXELS)}, wanted).float()
+    return bool(torch.allclose(whole, quick, rtol=0, atol=1e-3 * float(whole.abs().max())))
 
 
 def same_as_whole(model: Any, batch: dict[str, Any]) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import random
 from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
 from typing import NamedTuple
 
 from tqdm import tqdm
@@ -14,7 +15,8 @@ from ocrtune.core import Prediction
 from ocrtune.imaging import open_image
 from ocrtune.options import TrainOptions
 from ocrtune.plugins import METRICS
-from ocrtune.trainers._rows import Row
+from ocrtune.trainers._cache import Features
+from ocrtune.trainers._rows import Row, placed
 
 
 class Cer(NamedTuple):
@@ -31,7 +33,10 @@ def subset(rows: Sequence[Row], count: int, seed: int) -> list[Row]:
     return sorted(chosen, key=lambda r: (r.length, r.sample.id))
 
 
-def read_cer(loaded: Loaded, rows: Sequence[Row], family: Family, dialect: Dialect, options: TrainOptions) -> Cer:
+def read_cer(
+    loaded: Loaded, rows: Sequence[Row], family: Family, dialect: Dialect, options: TrainOptions, features: Features | None = None
+) -> Cer:
+    """With `features` each picture goes through the frozen tower at the first evaluation only."""
     metric = METRICS.get("cer")()
     counts: list[tuple[float, float]] = []
     size = options.eval_batch_size
@@ -41,11 +46,33 @@ def read_cer(loaded: Loaded, rows: Sequence[Row], family: Family, dialect: Diale
         asks = [
             Ask(tuple(open_image(i.path) for i in r.sample.images), r.ask, limit) for r, limit in zip(batch, limits, strict=True)
         ]
-        for row, reading in zip(batch, family.read(loaded, asks), strict=True):
+        with _pictures(loaded, family, batch, asks, features):
+            readings = family.read(loaded, asks)
+        for row, reading in zip(batch, readings, strict=True):
             prediction = Prediction(sample_id=row.sample.id, text=reading.text, finish=reading.finish)
             score = metric.score(row.sample, prediction, dialect.decode(reading.text), "default")
             counts.append((score.errors or 0.0, score.total or 0.0))
     return pooled(counts)
+
+
+def _pictures(
+    loaded: Loaded, family: Family, rows: Sequence[Row], asks: Sequence[Ask], features: Features | None
+) -> AbstractContextManager[None]:
+    """Features are the reader's own only in the precision that it reads in."""
+    model = loaded.model
+    if features is None or features.store is None or features.precision not in (None, model.dtype):
+        return nullcontext()
+    shown = []
+    for row, ask in zip(rows, asks, strict=True):
+        paths = [i.path for i in row.sample.images]
+        found = features.find(paths)
+        if found is None:
+            inputs = family.encode(loaded.processor, ask).inputs
+            found = features.make(model, placed(inputs, model), paths)
+        if found is None:
+            return nullcontext()
+        shown.append({name: value.to(model.device) for name, value in found.items()})
+    return family.given(model, shown)
 
 
 def pooled(counts: Sequence[tuple[float, float]]) -> Cer:

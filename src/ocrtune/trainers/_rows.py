@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import random
 from collections.abc import Iterator, Sequence
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -15,10 +16,13 @@ from ocrtune.core import Sample, Size
 from ocrtune.errors import InputError, OcrtuneError
 from ocrtune.imaging import open_image
 from ocrtune.options import TrainOptions
+from ocrtune.trainers._cache import Features, Store, content_of, key_of
 
 LOG = logging.getLogger("ocrtune")
 WINDOW = 32  # batches that are sorted by length together
 SHOWN = 20  # names in a message
+PIXELS = "pixel"  # how the names of all inputs begin that only a tower looks at
+PROMPT = "prompt tokens"
 
 
 class Row(NamedTuple):
@@ -72,54 +76,137 @@ def _row(sample: Sample, dialect: Dialect, family: Family, processor: Any, optio
     return Row(sample, ask, answer, length)
 
 
+class Item(NamedTuple):
+    """A row on its way into a batch. Where the tower is frozen, pixels are there only as long as features are not."""
+
+    index: int
+    encoded: Encoded
+    features: dict[str, Any] | None
+
+
 class Prepared:
-    """The rows as model inputs, encoded at first use and kept up to a budget of memory. `pixels` is the dtype pictures
-    are kept in: the one the model computes them in, so that nothing is lost."""
+    """The rows as model inputs, encoded at first use and kept up to a budget of memory, then on disk. `pixels` is the
+    dtype pictures are kept in: the one the model computes them in, so that nothing is lost."""
 
     def __init__(self, rows: Sequence[Row], family: Family, processor: Any, *, pixels: Any, cache_mb: int) -> None:
         self.rows, self.family, self.processor, self.pixels = rows, family, processor, pixels
+        self.features: Features | None = None
+        self.store: Store | None = None
+        self.setting = ""  # part of the keys in the store
+        self.pack_for: Any = None  # the model, when the rows of a batch are packed into one
         self._room = cache_mb * 2**20
-        self._kept: dict[int, Encoded] = {}
+        self._kept: dict[int, Item] = {}
 
     def __len__(self) -> int:
         return len(self.rows)
 
-    def __getitem__(self, index: int) -> Encoded:
-        if (found := self._kept.get(index)) is not None:
-            return found
+    def __getitem__(self, index: int) -> Item:
+        if (kept := self._kept.get(index)) is not None:
+            return kept
+        found = self.features.find(self.pictures(index)) if self.features else None
+        item = self._stored(index, found)
+        if item is None:
+            item = self._encoded(index, found)
+            self._keep(item)
+        return item
+
+    def pictures(self, index: int) -> list[str]:
+        return [i.path for i in self.rows[index].sample.images]
+
+    def learn(self, index: int, encoded: Encoded, features: dict[str, Any]) -> None:
+        """What the tower made of the row's pictures: its pixels are needed no more."""
+        inputs = {name: value.cpu() for name, value in without_pixels(encoded).inputs.items()}
+        self._keep(Item(index, Encoded(inputs, encoded.prompt), {name: value.cpu() for name, value in features.items()}))
+
+    def _stored(self, index: int, features: dict[str, Any] | None) -> Item | None:
+        """From disk, if all that is needed is there."""
+        if self.store is None or (self.features is not None and features is None):
+            return None
+        inputs = self.store.get(self._key(index))
+        return None if inputs is None else Item(index, Encoded(inputs, int(inputs.pop(PROMPT))), features)
+
+    def _encoded(self, index: int, features: dict[str, Any] | None) -> Item:
         row = self.rows[index]
         images = tuple(open_image(i.path) for i in row.sample.images)
         made = self.family.encode(self.processor, Ask(images, row.ask), row.answer)
-        inputs = {k: v.to(self.pixels) if v.is_floating_point() else v for k, v in made.inputs.items()}
-        made = Encoded(inputs, made.prompt)
-        size = sum(v.numel() * v.element_size() for v in inputs.values())
-        if size <= self._room:
-            self._room -= size
-            self._kept[index] = made
-        return made
+        made = Encoded({k: v.to(self.pixels) if v.is_floating_point() else v for k, v in made.inputs.items()}, made.prompt)
+        return Item(index, without_pixels(made) if features else made, features)
 
-    def collate(self, rows: Sequence[Encoded]) -> dict[str, Any]:
-        """A right-padded batch with `labels` on the tokens of the answers only."""
+    def _keep(self, item: Item) -> None:
+        """In memory, else on disk. Pixels of a frozen tower are not worth either: its features will be."""
         import torch
 
+        if self.features is not None and item.features is None:
+            return
+        if (old := self._kept.pop(item.index, None)) is not None:
+            self._room += _size(old)
+        size = _size(item)
+        if size <= self._room:
+            self._room -= size
+            self._kept[item.index] = item
+        elif self.store is not None:
+            self.store.put(self._key(item.index), {**item.encoded.inputs, PROMPT: torch.tensor(item.encoded.prompt)})
+
+    def _key(self, index: int) -> str:
+        row = self.rows[index]
+        with_pixels = str(self.pixels) if self.features is None else None
+        return key_of(self.setting, with_pixels, [content_of(path) for path in self.pictures(index)], row.ask, row.answer)
+
+    def collate(self, items: Sequence[Item]) -> dict[str, Any]:
+        """A right-padded or packed batch with `labels` on the tokens of the answers only. Where the tower is frozen it has
+        no pixels but `rows` with their `features`, and `pictures`, the whole inputs of rows that have none yet."""
+        rows = [item.encoded for item in items]
+        if self.features is None:
+            return self._labelled(rows)
+        return {
+            **self._labelled([without_pixels(r) for r in rows]),
+            "rows": [(item.index, item.encoded.prompt) for item in items],
+            "features": [item.features for item in items],
+            "pictures": [item.encoded.inputs if item.features is None else None for item in items],
+        }
+
+    def _labelled(self, rows: Sequence[Encoded]) -> dict[str, Any]:
+        import torch
+
+        answers = [torch.cat([torch.full((r.prompt,), -100), r.inputs["input_ids"][0, r.prompt :]]) for r in rows]
+        if self.pack_for is not None:
+            return {**self.family.pack(self.processor, self.pack_for, rows), "labels": torch.cat(answers)[None]}
         batch = self.family.collate(self.processor, rows, "right")
-        labels = torch.full_like(batch["input_ids"], -100)
-        for n, row in enumerate(rows):
-            ids = row.inputs["input_ids"][0]
-            labels[n, row.prompt : len(ids)] = ids[row.prompt :]
+        labels = torch.nn.utils.rnn.pad_sequence(answers, batch_first=True, padding_value=-100)
         return {**batch, "labels": labels}
+
+
+def placed(inputs: dict[str, Any], model: Any) -> dict[str, Any]:
+    """On the model's device, pixels in its precision."""
+    return {k: v.to(model.device, model.dtype) if v.is_floating_point() else v.to(model.device) for k, v in inputs.items()}
+
+
+def without_pixels(encoded: Encoded) -> Encoded:
+    return Encoded({name: value for name, value in encoded.inputs.items() if not name.startswith(PIXELS)}, encoded.prompt)
+
+
+def _size(item: Item) -> int:
+    tensors = [*item.encoded.inputs.values(), *(item.features or {}).values()]
+    return sum(t.numel() * t.element_size() for t in tensors)
 
 
 class Buckets:
     """Batches of samples of like length in an order that depends on seed and epoch only, so any position can be found
-    again. The batch with the longest sample comes first: what does not fit into memory shows at once."""
+    again. The batch with the longest sample comes first: what does not fit into memory shows at once.
 
-    def __init__(self, lengths: Sequence[int], batch_size: int, seed: int) -> None:
+    With a `budget` a batch has as many samples as keep it within that many tokens, padding included (at least one). Which
+    places of the sorted samples share a batch is then the same in every epoch, so that all have equally many batches;
+    samples of about the same length change places.
+    """
+
+    def __init__(self, lengths: Sequence[int], batch_size: int, seed: int, budget: int | None = None) -> None:
         self.lengths, self.batch_size, self.seed, self.epoch = list(lengths), batch_size, seed, 0
         self.drop_last = False
+        self.levels = [_level(n) for n in self.lengths]
+        self.cuts = _cuts(sorted(self.levels), budget) if budget is not None else None
 
     def __len__(self) -> int:
-        return -(-len(self.lengths) // self.batch_size)
+        return -(-len(self.lengths) // self.batch_size) if self.cuts is None else len(self.cuts) - 1
 
     def set_epoch(self, epoch: int) -> None:
         self.epoch = epoch
@@ -128,12 +215,35 @@ class Buckets:
         rng = random.Random(f"{self.seed}/{self.epoch}")
         order = list(range(len(self.lengths)))
         rng.shuffle(order)
+        if self.cuts is None:
+            batches = self._windows(order)
+        else:
+            order.sort(key=self.levels.__getitem__)
+            batches = [order[start:end] for start, end in pairwise(self.cuts)]
+        rng.shuffle(batches)
+        first = max(range(len(batches)), key=lambda n: max(self.lengths[i] for i in batches[n]))
+        batches.insert(0, batches.pop(first))
+        return iter(batches)
+
+    def _windows(self, order: list[int]) -> list[list[int]]:
         batches = []
         step = self.batch_size * WINDOW
         for start in range(0, len(order), step):
             window = sorted(order[start : start + step], key=self.lengths.__getitem__)
             batches += [window[i : i + self.batch_size] for i in range(0, len(window), self.batch_size)]
-        rng.shuffle(batches)
-        first = max(range(len(batches)), key=lambda n: max(self.lengths[i] for i in batches[n]))
-        batches.insert(0, batches.pop(first))
-        return iter(batches)
+        return batches
+
+
+def _level(length: int) -> int:
+    """`length` or up to 1/16 more: lengths that may change places without a batch outgrowing its budget."""
+    step = 1 << max(0, length.bit_length() - 5)
+    return -(-length // step) * step
+
+
+def _cuts(levels: Sequence[int], budget: int) -> list[int]:
+    """Where batches begin and end in the sorted samples."""
+    cuts = [0]
+    for n, level in enumerate(levels):
+        if n > cuts[-1] and level * (n + 1 - cuts[-1]) > budget:
+            cuts.append(n)
+    return [*cuts, len(levels)]

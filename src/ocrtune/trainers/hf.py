@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import math
+import os
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
@@ -17,7 +18,7 @@ from ocrtune.models import NOTES, family_for
 from ocrtune.options import TrainOptions
 from ocrtune.plugins import DIALECTS
 from ocrtune.runs import RunDir, write_atomic
-from ocrtune.trainers import _loop, _reading, _rows, _tuning, _watch
+from ocrtune.trainers import _cache, _loop, _reading, _rows, _tuning, _watch
 
 LOG = logging.getLogger("ocrtune")
 FINISHED = "artifacts/trained.json"
@@ -78,6 +79,8 @@ class HuggingFaceTrainer:
             max_pixels=options.max_pixels,
             framing=options.framing,
         )
+        if options.packing and not family.packs:
+            raise ConfigError(f"models of the family {family.name} cannot take packed batches", hint="leave packing off")
         dialect = DIALECTS.get(options.dialect)(options.prompt)
         return Setting(options, ref, family, dialect, family.load(ref, load), autocast)
 
@@ -109,12 +112,10 @@ class HuggingFaceTrainer:
         _loop.recover(best)
         last = next(reversed(_loop.checkpoints(place)), None)
         step = int(last.name.removeprefix(_loop.PREFIX)) if last else 0
-        data = _rows.Prepared(
-            rows, family, setting.loaded.processor, pixels=setting.autocast or tuned.dtype, cache_mb=options.cache_mb
-        )
-        _check_encoding(data, rows, tuned, family)
+        data = _data(setting, rows)
         history = _watch.History(run.path / _watch.HISTORY, step)
-        total = _steps(len(rows), options)
+        batches = _rows.Buckets([r.length for r in rows], options.batch_size, options.seed, options.batch_tokens)
+        total = _steps(len(batches), options)
         watch = _watch.Watch(
             history,
             keep_best=lambda: _keep_best(setting, best),
@@ -124,15 +125,18 @@ class HuggingFaceTrainer:
         )
         work = _loop.Work(
             data,
-            _rows.Buckets([r.length for r in rows], options.batch_size, options.seed),
+            batches,
+            family,
+            _workers(options),
             setting.autocast,
-            lambda _: _reading.read_cer(setting.loaded, eval_rows, family, setting.dialect, options)._asdict(),
+            lambda _: _reading.read_cer(setting.loaded, eval_rows, family, setting.dialect, options, data.features)._asdict(),
         )
         loop = _loop.build(tuned, _arguments(options, place, total, begun=last is not None), work, [_watch.callback(watch)])
         if last is not None:
             LOG.info("going on from step %d of %d", step, total)
         if step < total and not _out_of_patience(history, options):
-            what = f"training with batches of {options.batch_size}"
+            size = f"{options.batch_tokens} tokens" if options.batch_tokens else f"{options.batch_size} samples"
+            what = f"training with batches of {size}"
             try:
                 with memory_errors(what, MEMORY_HINT):
                     loop.train(resume_from_checkpoint=str(last) if last else None)
@@ -189,8 +193,7 @@ def _cpu_has_bf16() -> bool:
     return any(check is not None and check() for check in checks)
 
 
-def _steps(samples: int, options: TrainOptions) -> int:
-    batches = math.ceil(samples / options.batch_size)
+def _steps(batches: int, options: TrainOptions) -> int:
     per_epoch = math.ceil(batches / options.gradient_accumulation)
     return options.max_steps or max(1, math.ceil(options.epochs * per_epoch))
 
@@ -247,8 +250,44 @@ def _checkpointing(options: TrainOptions) -> dict[str, Any]:
     return {name: True, f"{name}_kwargs": {"use_reentrant": False}}
 
 
-def _check_encoding(data: _rows.Prepared, rows: list[_rows.Row], model: Any, family: Family) -> None:
-    """Before hours are spent: the shortest sample's real length is the measured one, and our loss sees the model's logits."""
+def _workers(options: TrainOptions) -> int:
+    """On a CPU the model needs all cores itself; a GPU waits for whoever prepares its pictures."""
+    import multiprocessing
+
+    if "fork" not in multiprocessing.get_all_start_methods():
+        return 0  # processors made at run time do not travel
+    if options.workers is not None:
+        return options.workers
+    return min(8, (os.cpu_count() or 1) // 2) if _device(options).startswith("cuda") else 0
+
+
+def _data(setting: Setting, rows: list[_rows.Row]) -> _rows.Prepared:
+    """The rows, with a cache of the tower's features where the tower is frozen and the model takes them."""
+    options, family, (model, processor) = setting.options, setting.family, setting.loaded
+    kept = 0 if _workers(options) else options.cache_mb  # what workers prepare is shared on disk
+    data = _rows.Prepared(rows, family, processor, pixels=setting.autocast or model.dtype, cache_mb=kept)
+    batch = _check_encoding(data, rows, model, family)
+    store = _cache.store_for(options)
+    if store is not None:
+        data.store, data.setting = store, _cache.sequence_settings(family, processor, options)
+    features = _cache.features_for(setting.loaded, family, precision=setting.autocast, store=store)
+    if features is not None:
+        wanted = batch.pop("labels")[:, 1:] != -100
+        if _loop.takes_features(model, family, batch, wanted):
+            data.features = features
+        else:
+            LOG.info("%s cannot be given features of pictures: they go through the tower at every step", family.name)
+    if data.features is not None and store is not None:
+        LOG.info(
+            "the vision tower is frozen: what it makes of a picture is kept in %s (%g GB at most)", store.folder, options.cache_gb
+        )
+    data.pack_for = model if options.packing else None
+    return data
+
+
+def _check_encoding(data: _rows.Prepared, rows: list[_rows.Row], model: Any, family: Family) -> dict[str, Any]:
+    """Before hours are spent: the shortest sample's real length is the measured one, and our loss sees the model's logits.
+    Returns that sample as a batch of one."""
     index = min(range(len(rows)), key=lambda i: rows[i].length)
     batch = data.collate([data[index]])
     made = batch["input_ids"].shape[1]
@@ -259,12 +298,13 @@ def _check_encoding(data: _rows.Prepared, rows: list[_rows.Row], model: Any, fam
             made,
             rows[index].length,
         )
-    placed = {k: v.to(model.device, model.dtype) if v.is_floating_point() else v.to(model.device) for k, v in batch.items()}
-    if not _loop.same_as_whole(model, placed):
+    batch = _rows.placed(batch, model)
+    if not _loop.same_as_whole(model, batch):
         raise ModelError(
             f"the output head of this model ({family.name}) is more than a matrix: training it is not supported",
             hint="report the model's class",
         )
+    return batch
 
 
 def _keep_best(setting: Setting, place: Path) -> None:

@@ -28,6 +28,29 @@ def test_every_sample_is_in_one_batch_and_the_order_is_a_function_of_seed_and_ep
     assert order() == batches
 
 
+@given(lengths=LENGTHS, budget=st.integers(16, 2000), seed=st.integers(0, 9))
+def test_a_budget_of_tokens_holds_and_all_epochs_have_equally_many_batches(lengths: list[int], budget: int, seed: int) -> None:
+    buckets = Buckets(lengths, 4, seed, budget)
+    orders = []
+    for epoch in (0, 1, 0):
+        buckets.set_epoch(epoch)
+        orders.append(list(buckets))
+        assert len(orders[-1]) == len(buckets)
+        assert sorted(i for b in orders[-1] for i in b) == list(range(len(lengths)))
+        assert all(len(b) == 1 or max(lengths[i] for i in b) * len(b) <= budget for b in orders[-1])
+        assert max(lengths[i] for i in orders[-1][0]) == max(lengths)
+    assert orders[0] == orders[2]
+
+
+def test_a_budget_is_used_and_mixes_samples_anew_each_epoch() -> None:
+    lengths = [(37 * n) % 300 + 20 for n in range(2000)]
+    buckets = Buckets(lengths, 4, 0, 4096)
+    first = {frozenset(b) for b in buckets}
+    assert sum(lengths) / len(buckets) > 0.85 * 4096
+    buckets.set_epoch(1)
+    assert len(first & {frozenset(b) for b in buckets}) < len(first) / 10
+
+
 def test_epochs_differ() -> None:
     buckets = Buckets(list(range(100)), 4, 0)
     first = list(buckets)
