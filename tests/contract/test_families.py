@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ from ocrtune.contracts import Family, Loaded, LoadOptions
 from ocrtune.core import Size
 from ocrtune.errors import ConfigError, InputError
 from ocrtune.models import model_ref
+from ocrtune.plugins import FAMILIES
 from ocrtune.testing import FamilyContract, tiny
 
 for library in ("torch", "transformers", "peft"):
@@ -35,6 +37,7 @@ TEXT = {
     "pad_token_id": 0,
 }
 MROPE = {"rope_type": "default", "rope_theta": 10000.0, "mrope_section": [4, 6, 6]}
+ROPE4 = {"rope_type": "dynamic", "rope_theta": 10000.0, "factor": 1.0, "alpha": 1000.0, "mrope_section": [4, 4, 4, 4]}
 QWEN_INSIDE = {"model.language_model.": "language", "model.visual.": "vision", "model.visual.merger.": "merger"}
 
 
@@ -307,3 +310,112 @@ class TestGemma3(FamilyContract):
         assert family.sees(processor, Size(1200, 300)) == (64, 32)
         with pytest.raises(ConfigError, match="squares of 32 × 32"):
             family.load_processor(ref, LoadOptions(framing="pan-and-scan", max_pixels=2000))
+
+
+class TestHunyuanVL(FamilyContract):
+    name = "hunyuan_vl"
+    inside = {
+        "model.language_model.": "language",
+        "model.vision_tower.": "vision",
+        "model.vision_tower.patch_merger.": "merger",
+    }
+
+    @pytest.fixture(scope="class")
+    @classmethod
+    def checkpoint(cls, tmp_path_factory: pytest.TempPathFactory) -> Path:
+        config = {
+            "model_type": "hunyuan_vl",
+            "text_config": {**TEXT, "head_dim": 32, "bos_token_id": 1, "eos_token_id": 2, "rope_parameters": ROPE4},
+            "vision_config": {
+                "hidden_size": 32,
+                "intermediate_size": 64,
+                "num_hidden_layers": 2,
+                "num_attention_heads": 2,
+                "patch_size": 8,
+                "out_hidden_size": 64,
+                "max_image_size": 512,
+                "img_max_token_num": 1024,
+            },
+            "im_start_id": 3,
+            "im_end_id": 4,
+            "image_token_id": 5,
+            "im_newline_id": 6,
+        }
+        image = {"image_start_token": "<im_start>", "image_end_token": "<im_end>", "image_token": "<image>"}
+        tokenizer = tiny.tokenizer(
+            ("<pad>", "<bos>", "<eos>", "<im_start>", "<im_end>", "<image>", "<im_newline>", "<user>", "<assistant>"),
+            template="{{ bos_token }}" + tiny.chat("<im_start><image><im_end>", turn="<{role}>", end="<eos>"),
+            eos="<eos>",
+            pad="<pad>",
+            bos="<bos>",
+            roles=image,
+        )
+        files = {
+            "preprocessor_config.json": {
+                "image_processor_type": "HunYuanVLImageProcessor",
+                "processor_class": "HunYuanVLProcessor",
+                "patch_size": 8,
+                "merge_size": 2,
+                "temporal_patch_size": 1,
+                "min_pixels": 1024,
+                "max_pixels": 131072,
+            }
+        }
+        return tiny.write(tmp_path_factory.mktemp("hunyuan-vl"), config, tokenizer, files)
+
+
+class TestAuto(FamilyContract):
+    """On LLaVA, which has no family of its own: one square, pictures cropped to it."""
+
+    name = "auto"
+    inside = {
+        "model.language_model.": "language",
+        "model.vision_tower.": "vision",
+        "model.multi_modal_projector.": "merger",
+    }
+
+    @pytest.fixture(scope="class")
+    @classmethod
+    def checkpoint(cls, tmp_path_factory: pytest.TempPathFactory) -> Path:
+        config = {
+            "model_type": "llava",
+            "text_config": {"model_type": "llama", **TEXT, "bos_token_id": 1, "eos_token_id": 2},
+            "vision_config": {"model_type": "clip_vision_model", "hidden_size": 32, "intermediate_size": 64, "image_size": 32,
+                              "num_hidden_layers": 2, "num_attention_heads": 2, "patch_size": 8, "projection_dim": 32},
+            "image_token_index": 3,
+            "image_seq_length": 16,
+        }  # fmt: skip
+        tokenizer = tiny.tokenizer(
+            ("<pad>", "<s>", "</s>", "<image>"),
+            template="{{ bos_token }}" + tiny.chat("<image>\\n", turn="{role}: ", end="</s>"),
+            eos="</s>",
+            pad="<pad>",
+            bos="<s>",
+            roles={"image_token": "<image>"},
+        )
+        files = {
+            "preprocessor_config.json": {
+                "image_processor_type": "CLIPImageProcessor",
+                "processor_class": "LlavaProcessor",
+                "size": {"shortest_edge": 32},
+                "crop_size": {"height": 32, "width": 32},
+            },
+            "processor_config.json": {
+                "processor_class": "LlavaProcessor",
+                "patch_size": 8,
+                "vision_feature_select_strategy": "default",
+                "num_additional_image_tokens": 1,
+                "image_token": "<image>",
+            },
+        }
+        return tiny.write(tmp_path_factory.mktemp("llava"), config, tokenizer, files)
+
+    def check_seen(self, processor: Any, seen: Size, inputs: Mapping[str, Any]) -> None:
+        """What is seen is bounded before the processor; what the processor makes of that is its own affair."""
+        assert inputs["pixel_values"].shape[-2:] == (32, 32)
+
+    def test_loading_says_what_is_unknown(self, checkpoint: Path, caplog: pytest.LogCaptureFixture) -> None:
+        caplog.set_level(logging.WARNING, "ocrtune")
+        FAMILIES.get("auto")().load(model_ref(checkpoint), LoadOptions(device="cpu"))
+        for unknown in ("llava", "size", "boxes", "says", "module names", "pack"):
+            assert unknown in caplog.text

@@ -6,9 +6,12 @@ import contextlib
 import inspect
 import json
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
+
+from packaging.specifiers import SpecifierSet
 
 from ocrtune.contracts import AS_STORED, Loaded, LoadOptions
 from ocrtune.core import ModelRef
@@ -49,6 +52,20 @@ def load(ref: ModelRef, options: LoadOptions, group_of: GroupOf, *, template: st
         if ref.adapter is not None:
             model = _with_adapter(model, ref.adapter)
     return Loaded(model.eval(), processor)
+
+
+def refuse_known_bad(family: str, broken_with: Mapping[str, str]) -> None:
+    """Raises ModelError where a distribution is installed in a version that is known not to work."""
+    for name, versions in broken_with.items():
+        try:
+            installed = version(name)
+        except PackageNotFoundError:
+            continue
+        if SpecifierSet(versions).contains(installed, prereleases=True):
+            raise ModelError(
+                f"{family} is known not to work with {name} {installed} (nor with any version {versions})",
+                hint=f"pip install --upgrade {name}; `ocrtune doctor` lists what fits together",
+            )
 
 
 def pick_device(wanted: str | None) -> str:

@@ -12,6 +12,7 @@ from ocrtune.families import _sequences
 from ocrtune.families._stock import Stock
 
 LOG = logging.getLogger("ocrtune")
+BOUNDS = "_pixel_bounds"  # kept in the processor: they are its own, not the family's
 
 
 class Auto(Stock):
@@ -22,26 +23,33 @@ class Auto(Stock):
     model_types = ()
 
     def __init__(self) -> None:
-        self._bounds = LoadOptions()
         self._tokens: dict[Size, int] = {}
 
     def load(self, ref: ModelRef, options: LoadOptions) -> Loaded:
+        loaded = super().load(ref, options)
         LOG.warning(
-            "%s has no family of its own: the size its tower really sees is unknown (pictures are bounded before its processor), "
-            "and its module groups are guessed from module names: check the table of what is trained",
+            "%s (model type %s) has no family of its own. Unknown are: the size its tower really sees (pictures are bounded "
+            "before its processor gets them); how it writes boxes and what it says before training (only plain text is "
+            "taken for granted); whether sequences can be packed (they are not). What belongs to tower, merger and language "
+            "model is guessed from module names: check the table of what is trained",
             ref.base,
+            loaded.model.config.model_type,
         )
-        return super().load(ref, options)
+        return loaded
 
     def bound(self, processor: Any, options: LoadOptions) -> None:
-        self._bounds = options
+        setattr(processor, BOUNDS, (options.min_pixels, options.max_pixels))
         self._tokens.clear()
 
     def sees(self, processor: Any, size: Size) -> Size:
         area = size.width * size.height
-        low, high = self._bounds.min_pixels or 1, self._bounds.max_pixels or area
+        least, most = getattr(processor, BOUNDS, (None, None))
+        low, high = least or 1, most or max(area, least or 1)
         scale = math.sqrt(min(max(area, low), max(high, low)) / area)
-        return size if scale == 1 else Size(max(1, round(size.width * scale)), max(1, round(size.height * scale)))
+        if scale == 1:
+            return size
+        whole = math.floor if scale < 1 else math.ceil
+        return Size(max(1, whole(size.width * scale)), max(1, whole(size.height * scale)))
 
     def visual_tokens(self, processor: Any, seen: Size) -> int:
         from PIL import Image

@@ -7,7 +7,7 @@ from typing import Any
 from ocrtune.contracts import LoadOptions
 from ocrtune.core import Size
 from ocrtune.errors import ConfigError
-from ocrtune.families import _sequences
+from ocrtune.families import _native, _sequences
 from ocrtune.families._stock import Stock
 
 
@@ -58,16 +58,14 @@ class Gemma3(Stock):
 
 
 def _pieces(processor: Any, size: Size) -> int:
-    """How many pieces the processor would cut. It looks at the shape of an array only, so an empty view stands for it."""
-    import torch
-
+    """How many pieces the processor would cut, by its own function."""
     settings = processor.images_kwargs
     if not settings.get("do_pan_and_scan"):
         return 0
     images = processor.image_processor
     cut = getattr(images, "pan_and_scan", None) or images.pan_and_scan_batched
     limits = {k: v for k, v in settings.items() if k.startswith("pan_and_scan_")}
-    return len(cut(torch.empty(1, 1, 1).expand(3, size.height, size.width), **limits))
+    return len(cut(_native.empty(size), **limits))
 
 
 def _said(processor: Any, seen: Size) -> str:

@@ -20,6 +20,7 @@ from ocrtune.plugins import DIALECTS, FAMILIES
 
 PROMPT = "OCR: ж 日"
 ANSWER = "No. 7, ж!"
+CLOSE = {"atol": 5e-4, "rtol": 1e-3}  # of logits of a few units in float32, in another order of summation
 
 
 class Taught(NamedTuple):
@@ -170,7 +171,7 @@ class FamilyContract:
             length = row.inputs["input_ids"].shape[1]
             mine = together[n, :length] if side == "right" else together[n, -length:]
             assert int(batch["attention_mask"][n].sum()) == length
-            torch.testing.assert_close(mine, logits_of(loaded.model, row.inputs)[0], atol=1e-4, rtol=1e-3)
+            torch.testing.assert_close(mine, logits_of(loaded.model, row.inputs)[0], **CLOSE)
 
     def test_the_picture_reaches_the_answer(self, family: Family, loaded: Loaded) -> None:
         row, other = (
@@ -221,7 +222,7 @@ class FamilyContract:
         for ask, reading in zip(asks, family.read(loaded, asks), strict=True):
             (alone,) = family.read(loaded, [ask])
             assert (reading.tokens, reading.finish) == (alone.tokens, alone.finish)
-            assert reading.logprobs == pytest.approx(alone.logprobs, abs=1e-4)
+            assert reading.logprobs == pytest.approx(alone.logprobs, abs=1e-3)
             (forced,) = family.force(loaded, [ask], [reading.tokens])
             assert forced.logprobs == pytest.approx(reading.logprobs, abs=1e-3)
 
@@ -239,7 +240,7 @@ class FamilyContract:
         again = family.load(model_ref(merged), LoadOptions(device="cpu", dtype="float32"))
         assert is_tied(again.model) == is_tied(loaded.model)
         row = family.encode(again.processor, self.ask(self.sizes[0]), ANSWER)
-        torch.testing.assert_close(logits_of(again.model, row.inputs), taught.logits, atol=2e-4, rtol=1e-3)
+        torch.testing.assert_close(logits_of(again.model, row.inputs), taught.logits, **CLOSE)
 
     # --- what not every architecture offers ---
 
@@ -255,7 +256,7 @@ class FamilyContract:
         batch = family.collate(loaded.processor, rows, "right")
         wanted = logits_of(loaded.model, batch)
         with no_calls(loaded.model, family.groups(loaded.model)["vision"]), family.given(loaded.model, kept):
-            torch.testing.assert_close(logits_of(loaded.model, batch), wanted, atol=1e-4, rtol=1e-3)
+            torch.testing.assert_close(logits_of(loaded.model, batch), wanted, **CLOSE)
         torch.testing.assert_close(logits_of(loaded.model, batch), wanted)
 
     def test_packed_sequences_are_blind_to_one_another(self, family: Family, loaded: Loaded) -> None:
@@ -269,7 +270,7 @@ class FamilyContract:
         start = 0
         for row in rows:
             end = start + row.inputs["input_ids"].shape[1]
-            torch.testing.assert_close(packed[start:end], logits_of(loaded.model, row.inputs)[0], atol=1e-4, rtol=1e-3)
+            torch.testing.assert_close(packed[start:end], logits_of(loaded.model, row.inputs)[0], **CLOSE)
             start = end
         assert packed.shape[0] == start
 
