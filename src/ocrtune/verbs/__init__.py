@@ -3,6 +3,7 @@
 VERBS = {
     "synth": "write PDF documents with known truth, in Russian, Chinese or English",
     "prepare": "turn PDFs, images and labels into a dataset with leak-free splits",
+    "plan": "what fits your pages: tokens, memory and time per GPU, and the pixels they need",
     "train": "fine-tune a vision-language OCR model (LoRA, DoRA, rsLoRA, QLoRA or full)",
     "merge": "merge an adapter into a standalone checkpoint and prove that nothing changed",
     "evaluate": "read a dataset with an engine and score what came back",
