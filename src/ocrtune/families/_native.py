@@ -15,7 +15,7 @@ def function(images: Any, name: str) -> Callable[..., Any]:
     the processor itself applies, whichever backend it is of. Raises ModelError where there is none."""
     for kind in type(images).__mro__:
         if (found := getattr(sys.modules.get(kind.__module__), name, None)) is not None:
-            return found  # type: ignore[no-any-return]
+            return found
     raise ModelError(
         f"{type(images).__name__} comes without {name}(), so the size that the model sees is not known",
         hint="use the image processor that this architecture has in transformers",

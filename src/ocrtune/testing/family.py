@@ -36,14 +36,16 @@ class FamilyContract:
     """Inherit, and give `name` (the family's name on the shelf), `inside` (module prefix → the LoRA group of the linear layers
     under it; the longest prefix wins) and a class-scoped fixture `checkpoint`.
 
-    Override `sizes` for other pictures, `budget` for a `max_pixels` that shrinks the last of them, `steps` and `rate` for
-    other training, `check_seen` where one picture is more than one grid of patches or one array of pixels.
+    Override `sizes` for other pictures, `budget` for a `max_pixels` that shrinks the last of them, `least` for a `min_pixels`
+    that enlarges the fourth (None where there is no such bound), `steps` and `rate` for other training, `check_seen` where one
+    picture is more than one grid of patches or one array of pixels.
     """
 
     name: ClassVar[str]
     inside: ClassVar[Mapping[str, str]]
     sizes: ClassVar[tuple[Size, ...]] = (Size(64, 48), Size(33, 57), Size(24, 130), Size(9, 7), Size(300, 20), Size(161, 119))
     budget: ClassVar[int | None] = 4096
+    least: ClassVar[int | None] = None
     steps: ClassVar[int] = 40
     rate: ClassVar[float] = 2e-2
 
@@ -147,6 +149,15 @@ class FamilyContract:
         encoded = family.encode(processor, self.ask(size), ANSWER)
         self.check_seen(processor, seen, encoded.inputs)
         assert family.length(processor, PROMPT, [size], ANSWER) == encoded.inputs["input_ids"].shape[1]
+
+    def test_small_pictures_are_enlarged_when_asked_for(self, family: Family, loaded: Loaded, checkpoint: Path) -> None:
+        if self.least is None:
+            pytest.skip("this architecture has no lower bound of pixels")
+        processor = family.load_processor(model_ref(checkpoint), LoadOptions(min_pixels=self.least))
+        size = self.sizes[3]
+        seen, before = family.sees(processor, size), family.sees(loaded.processor, size)
+        assert seen.width * seen.height >= self.least > before.width * before.height
+        self.check_seen(processor, seen, family.encode(processor, self.ask(size)).inputs)
 
     def test_an_answer_ends_where_generation_stops(self, family: Family, loaded: Loaded) -> None:
         answer = family.answer_ids(loaded.processor, ANSWER)
