@@ -64,7 +64,7 @@ def refuse_known_bad(family: str, broken_with: Mapping[str, str]) -> None:
         if SpecifierSet(versions).contains(installed, prereleases=True):
             raise ModelError(
                 f"{family} is known not to work with {name} {installed} (nor with any version {versions})",
-                hint=f"pip install --upgrade {name}; `ocrtune doctor` lists what fits together",
+                hint=f"install another version of {name}: pip install --upgrade {name}",
             )
 
 

@@ -173,3 +173,13 @@ def test_four_bit_weights_are_in_the_language_layers_only(tiny_nano: Path) -> No
     small = [n for n, m in loaded.model.named_modules() if type(m).__module__.startswith("bitsandbytes")]
     assert len(small) == 14
     assert {FAMILY.group_of(n) for n in small} == {"language"}
+
+
+def test_a_version_that_is_known_not_to_work_is_refused(tiny_nano: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    import transformers
+
+    monkeypatch.setattr(Qwen2VL, "broken_with", {"no-such-distribution": ">=0", "transformers": f"=={transformers.__version__}"})
+    with pytest.raises(ModelError, match=rf"qwen2_vl is known not to work with transformers {transformers.__version__}"):
+        FAMILY.load_processor(model_ref(tiny_nano))
+    monkeypatch.setattr(Qwen2VL, "broken_with", {"transformers": f"<{transformers.__version__}"})
+    FAMILY.load_processor(model_ref(tiny_nano))
