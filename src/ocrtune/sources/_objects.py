@@ -102,6 +102,18 @@ def layout(given: Labelled) -> Draft | Rejected:
     return _draft(given, placed.problems, kinds, RegionsTarget(regions=placed.regions))
 
 
+def asked_box(given: Labelled) -> Box:
+    """The one mark as the part of the picture that is asked about. Raises InputError where it is none, or not one."""
+    try:
+        plane, _ = plane_of(given)
+    except Turned as cause:
+        raise InputError(str(cause)) from cause
+    box = box_of(given.marks[0].points, plane) if len(given.marks) == 1 else None
+    if box is None:
+        raise InputError(f"the question has {len(given.marks)} boxes, and not one that lies on the picture")
+    return box
+
+
 def _draft(given: Labelled, problems: tuple[Problem, ...], labels: tuple[str, ...], target: BoxesTarget | RegionsTarget) -> Draft:
     return Draft(
         image=given.picture, target=target, group=given.group or given.picture.name, where=given.where,

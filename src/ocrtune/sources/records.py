@@ -228,7 +228,8 @@ def single_image(value: Any) -> Any:
 def image_file(value: Any, folder: Path, spool: Callable[[bytes], Path]) -> Path:
     """A file for an image field: a path, a file:// or data: address, bytes, or an object of {bytes, path, url}.
 
-    Paths are relative to `folder` or its images/. `spool` keeps bytes in a temporary file.
+    Paths are relative to `folder` or its images/; an absolute path that leads nowhere here, as data sets of other machines have
+    them, is looked for there by its last part. `spool` keeps bytes in a temporary file.
     Raises InputError saying why there is no picture.
     """
     if isinstance(value, Mapping):
@@ -242,7 +243,8 @@ def image_file(value: Any, folder: Path, spool: Callable[[bytes], Path]) -> Path
     if value.startswith(("http://", "https://")):
         raise InputError(f"the image is on the network ({value[:80]}): download it first")
     file = Path(unquote(urlsplit(value).path) if value.startswith("file://") else value.replace("\\", "/"))
-    places = (file,) if file.is_absolute() else (folder / file, folder / "images" / file)
+    beside = Path(file.name) if file.is_absolute() else file
+    places = (*((file,) if file.is_absolute() else ()), folder / beside, folder / "images" / beside)
     try:
         found = next((place for place in places if place.is_file()), None)
     except OSError as cause:  # most often a picture as bare base64 text, far too long for a name
