@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from ocrtune.contracts import Encoded
+from ocrtune.families import _sequences
 
 REPLACED = ("attention_mask", "mm_token_type_ids", "token_type_ids", "position_ids")  # positions say what these said
 
@@ -18,7 +19,9 @@ def pack(processor: Any, model: Any, rows: Sequence[Encoded]) -> dict[str, Any]:
     import torch
 
     packed = {
-        name: torch.cat([r.inputs[name] for r in rows], 1 if name == "input_ids" else 0)
+        name: torch.cat([r.inputs[name] for r in rows], 1)
+        if name == "input_ids"
+        else torch.cat(_sequences.same_tail([r.inputs[name] for r in rows]))
         for name in rows[0].inputs
         if name not in REPLACED
     }

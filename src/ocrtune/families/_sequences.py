@@ -81,7 +81,7 @@ def collate(processor: Any, rows: Sequence[Encoded], side: Literal["left", "righ
             fill = processor.tokenizer.pad_token_id if name == "input_ids" else 0
             out[name] = torch.cat([_padded(t, longest, fill, side) for t in tensors])
         else:
-            out[name] = torch.cat(_same_tail(tensors))
+            out[name] = torch.cat(same_tail(tensors))
     return out
 
 
@@ -92,7 +92,8 @@ def _padded(row: Any, length: int, fill: int, side: str) -> Any:
     return torch.nn.functional.pad(row, (room, 0) if side == "left" else (0, room), value=fill)
 
 
-def _same_tail(tensors: list[Any]) -> list[Any]:
+def same_tail(tensors: list[Any]) -> list[Any]:
+    """All but their first dimension padded with zeros to the largest."""
     import torch
 
     if len({t.shape[1:] for t in tensors}) == 1:

@@ -44,6 +44,7 @@ class GotOcr2(Stock):
 
     name = "got_ocr2"
     model_types = ("got_ocr2",)
+    packs = True
     dialects = ("plain", "markdown")
     framings = ("whole", CUT)
 

@@ -1,4 +1,4 @@
-"""Idefics3 and SmolVLM: every picture scaled to the same longer side, cut into square tiles, a small picture of the whole last."""
+"""Idefics3 and SmolVLM: every picture scaled to the same longer side and cut into square tiles; the whole, small, comes last."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ class Idefics3(Stock):
 
     name = "idefics3"
     model_types = ("idefics3", "smolvlm")
+    packs = True
     dialects = ("plain", "answers")
 
     def bound(self, processor: Any, options: LoadOptions) -> None:

@@ -8,5 +8,6 @@ from ocrtune.families._longest_edge import LongestEdge
 class LightOnOcr(LongestEdge):
     name = "lighton_ocr"
     model_types = ("lighton_ocr",)
+    packs = True
     dialects = ("markdown", "plain")
     vllm = ("--limit-mm-per-prompt", '{"image": 1}')

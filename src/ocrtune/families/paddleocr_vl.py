@@ -9,5 +9,6 @@ from ocrtune.families._patches import Patches
 class PaddleOcrVL(Patches):
     name = "paddleocr_vl"
     model_types = ("paddleocr_vl",)
+    packs = True
     dialects = ("plain", "table-otsl")
     vllm = ("--trust-remote-code",)

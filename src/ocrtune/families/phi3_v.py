@@ -1,5 +1,5 @@
 """Phi-3-vision and Phi-3.5-vision: served by vLLM. transformers has no class of theirs, and the code that comes with the
-checkpoints was written for transformers 4, so they are neither loaded nor trained here."""
+checkpoints was written for transformers 4, so it is neither loaded nor trained here."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ class Phi3V(Stock):
 
 def _refusal(ref: ModelRef) -> ModelError:
     return ModelError(
-        f"{ref.base} is a Phi-3-vision checkpoint: transformers has no class of its own for it, so it cannot be loaded or trained",
+        f"{ref.base} is Phi-3-vision: transformers has no class of its own for it, so it is neither loaded nor trained",
         hint=f"serve it (vllm serve {ref.base} {' '.join(Phi3V.vllm[:1])}) and read with --engine http; "
         "to train, take another family",
     )

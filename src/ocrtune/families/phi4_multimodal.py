@@ -29,7 +29,7 @@ class Phi4Multimodal(Stock):
     def load(self, ref: ModelRef, options: LoadOptions) -> Loaded:
         """Raises ResourceError without torchvision. Says so where the published vision adapter has not been merged."""
         _need_torchvision()
-        _register()
+        register()
         if ref.adapter is None and (Path(ref.base) / "vision-lora").is_dir():
             LOG.warning(
                 "%s keeps its skill with pictures in an adapter of its own: give %s/vision-lora as adapter, or merge it first",
@@ -43,7 +43,7 @@ class Phi4Multimodal(Stock):
         return super().load_processor(ref, options)
 
     def weigh(self, ref: ModelRef, *, trust_remote_code: bool = False) -> Weights:
-        _register()
+        register()
         return super().weigh(ref, trust_remote_code=trust_remote_code)
 
     def bound(self, processor: Any, options: LoadOptions) -> None:
@@ -102,7 +102,7 @@ def _need_torchvision() -> None:
         )
 
 
-def _register() -> None:
+def register() -> None:
     """transformers lists it among causal language models only."""
     with extra("train"):
         from transformers import AutoModelForImageTextToText, Phi4MultimodalConfig, Phi4MultimodalForCausalLM
