@@ -36,13 +36,14 @@ class FamilyContract:
     """Inherit, and give `name` (the family's name on the shelf), `inside` (module prefix → the LoRA group of the linear layers
     under it; the longest prefix wins) and a class-scoped fixture `checkpoint`.
 
-    Override `sizes` for other pictures, `budget` for a `max_pixels` that shrinks the last of them, `least` for a `min_pixels`
+    Override `outside` for prefixes of linear layers that belong to no group (what listens rather than looks), `sizes` for other pictures, `budget` for a `max_pixels` that shrinks the last of them, `least` for a `min_pixels`
     that enlarges the fourth (None where there is no such bound), `steps` and `rate` for other training, `check_seen` where one
     picture is more than one grid of patches or one array of pixels.
     """
 
     name: ClassVar[str]
     inside: ClassVar[Mapping[str, str]]
+    outside: ClassVar[tuple[str, ...]] = ()
     sizes: ClassVar[tuple[Size, ...]] = (Size(64, 48), Size(33, 57), Size(24, 130), Size(9, 7), Size(300, 20), Size(161, 119))
     budget: ClassVar[int | None] = 4096
     least: ClassVar[int | None] = None
@@ -203,7 +204,7 @@ class FamilyContract:
         head = loaded.model.get_output_embeddings()
         for name, module in loaded.model.named_modules():
             hits = [group for group, pattern in patterns.items() if re.fullmatch(pattern, name)]
-            if isinstance(module, torch.nn.Linear) and module is not head:
+            if isinstance(module, torch.nn.Linear) and module is not head and not name.startswith(self.outside):
                 assert hits == [part_of(name, self.inside)], name
                 assert hits == [family.group_of(name)], name
             else:
