@@ -204,7 +204,7 @@ def features_for(loaded: Loaded, family: Family, *, precision: Any, store: Store
     """None, and a word about it, when the features change during the training."""
     groups = {family.group_of(n.removeprefix("base_model.model.")) for n, p in loaded.model.named_parameters() if p.requires_grad}
     if trained := sorted({str(g) for g in groups} & {"vision", "merger"}):
-        LOG.info("%s trained: pictures go through the tower at every step, its output is not cached", " and ".join(trained))
+        LOG.info("trained: %s; pictures go through the tower at every step, its output is not cached", " and ".join(trained))
         return None
     return Features(loaded, family, precision=precision, store=store)
 

@@ -54,6 +54,7 @@ class Loop:
             collate_fn=self.work.data.collate,
             pin_memory=self.args.dataloader_pin_memory,
             num_workers=self.work.workers,
+            generator=torch.Generator(),  # its own: workers that stay draw one number less, and dropout would not resume
             **ahead,
         )
         return self.accelerator.prepare(loader)
@@ -143,10 +144,12 @@ def answer_logits(model: Any, inputs: dict[str, Any], wanted: Any) -> Any:
     return head(body(**inputs, use_cache=False).last_hidden_state[:, :-1][wanted])
 
 
-def takes_features(model: Any, family: Family, inputs: dict[str, Any], wanted: Any) -> bool:
+def takes_features(model: Any, family: Family, batch: dict[str, Any]) -> bool:
     """Whether the model answers alike when it is given what its tower has made of the pictures, without the pixels."""
     import torch
 
+    inputs = {k: v for k, v in batch.items() if k != "labels"}
+    wanted = batch["labels"][:, 1:] != -100
     with torch.no_grad():
         made = family.tower(model, inputs)
         if made is None:

@@ -266,14 +266,15 @@ def _data(setting: Setting, rows: list[_rows.Row]) -> _rows.Prepared:
     options, family, (model, processor) = setting.options, setting.family, setting.loaded
     kept = 0 if _workers(options) else options.cache_mb  # what workers prepare is shared on disk
     data = _rows.Prepared(rows, family, processor, pixels=setting.autocast or model.dtype, cache_mb=kept)
-    batch = _check_encoding(data, rows, model, family)
+    with memory_errors("the first sample", MEMORY_HINT):
+        batch = _check_encoding(data, rows, model, family)
+        takes_features = _loop.takes_features(model, family, batch)
     store = _cache.store_for(options)
     if store is not None:
         data.store, data.setting = store, _cache.sequence_settings(family, processor, options)
     features = _cache.features_for(setting.loaded, family, precision=setting.autocast, store=store)
     if features is not None:
-        wanted = batch.pop("labels")[:, 1:] != -100
-        if _loop.takes_features(model, family, batch, wanted):
+        if takes_features:
             data.features = features
         else:
             LOG.info("%s cannot be given features of pictures: they go through the tower at every step", family.name)
