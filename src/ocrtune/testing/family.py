@@ -15,6 +15,7 @@ import pytest
 
 from ocrtune.contracts import Ask, Encoded, Family, Loaded, LoadOptions
 from ocrtune.core import Size
+from ocrtune.errors import ConfigError
 from ocrtune.models import family_for, model_ref
 from ocrtune.plugins import DIALECTS, FAMILIES
 
@@ -36,9 +37,10 @@ class FamilyContract:
     """Inherit, and give `name` (the family's name on the shelf), `inside` (module prefix → the LoRA group of the linear layers
     under it; the longest prefix wins) and a class-scoped fixture `checkpoint`.
 
-    Override `outside` for prefixes of linear layers that belong to no group (what listens rather than looks), `sizes` for other pictures, `budget` for a `max_pixels` that shrinks the last of them, `least` for a `min_pixels`
-    that enlarges the fourth (None where there is no such bound), `steps` and `rate` for other training, `check_seen` where one
-    picture is more than one grid of patches or one array of pixels.
+    Override `outside` for prefixes of linear layers that belong to no group (what listens rather than looks), `sizes` for other
+    pictures, `budget` for a `max_pixels` that shrinks the last of them, `least` for a `min_pixels` that enlarges the fourth
+    (None where there is no such bound), `steps` and `rate` for other training, `check_seen` where one picture is more than one
+    grid of patches or one array of pixels.
     """
 
     name: ClassVar[str]
@@ -116,6 +118,15 @@ class FamilyContract:
             assert wrote is None or wrote == family.coordinates, f"{dialect} writes {wrote}"
         for versions in family.broken_with.values():
             packaging.SpecifierSet(versions)
+
+    def test_a_framing_that_it_does_not_have_is_refused(self, family: Family, checkpoint: Path) -> None:
+        with pytest.raises(ConfigError, match="has no framing 'sideways'"):
+            family.load_processor(model_ref(checkpoint), LoadOptions(framing="sideways"))
+        for framing in family.framings:
+            processor = family.load_processor(model_ref(checkpoint), LoadOptions(framing=framing))
+            for size in self.sizes[:3]:
+                made = family.encode(processor, self.ask(size), ANSWER).inputs["input_ids"]
+                assert family.length(processor, PROMPT, [size], ANSWER) == made.shape[1], framing
 
     # --- geometry and sequences ---
 
@@ -246,7 +257,7 @@ class FamilyContract:
         merged = tmp_path / "merged"
         family.save_merged(model_ref(taught.adapter), merged, dtype="auto")
         for file in checkpoint.iterdir():
-            if file.suffix != ".safetensors":
+            if not file.name.endswith((".safetensors", ".safetensors.index.json")):  # split as base or not: both load
                 assert (merged / file.name).read_bytes() == file.read_bytes(), file.name
         assert keys_of(merged) == keys_of(checkpoint)
         again = family.load(model_ref(merged), LoadOptions(device="cpu", dtype="float32"))
