@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
+from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
+from hypothesis import HealthCheck, assume, given, settings
+from hypothesis import strategies as st
 
 from ocrtune.contracts import Family, Loaded, LoadOptions
 from ocrtune.core import Size
@@ -61,8 +64,38 @@ def qwen_pictures(**more: Any) -> dict[str, Any]:
     }
 
 
-class TestQwen2VL(FamilyContract):
+class Counted(FamilyContract):
+    """Sizes and tokens at the geometry of the published checkpoints (`published`, of the image processor) are what transformers
+    counts itself, for any picture; without pixels."""
+
+    published: ClassVar[Mapping[str, Any]]
+
+    @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.differing_executors])
+    @given(width=st.integers(1, 5000), height=st.integers(1, 5000))
+    def test_any_picture_takes_the_tokens_that_transformers_counts(
+        self, family: Family, checkpoint: Path, width: int, height: int
+    ) -> None:
+        processor = self.at_published_size(family, checkpoint)
+        assume(max(width, height) < 150 * min(width, height))
+        (wanted,) = processor._get_num_multimodal_tokens([(height, width)]).num_image_tokens
+        assert family.visual_tokens(processor, family.sees(processor, Size(width, height))) == wanted
+
+    def at_published_size(self, family: Family, checkpoint: Path) -> Any:
+        processor = _processor(family, checkpoint)
+        for name, value in self.published.items():
+            kind = type(getattr(processor.image_processor, name))
+            setattr(processor.image_processor, name, kind(**value) if isinstance(value, dict) else value)
+        return processor
+
+
+@lru_cache(maxsize=16)
+def _processor(family: Family, checkpoint: Path) -> Any:
+    return family.load_processor(model_ref(checkpoint))
+
+
+class TestQwen2VL(Counted):
     name = "qwen2_vl"
+    published = {"patch_size": 14, "size": {"shortest_edge": 3136, "longest_edge": 12845056}}
     least = 8192
     inside = QWEN_INSIDE
 
@@ -84,8 +117,9 @@ class TestQwen2VL(FamilyContract):
             family.sees(loaded.processor, Size(5000, 10))
 
 
-class TestQwen25VL(FamilyContract):
+class TestQwen25VL(Counted):
     name = "qwen2_5_vl"
+    published = {"patch_size": 14, "size": {"shortest_edge": 3136, "longest_edge": 12845056}}
     least = 8192
     inside = QWEN_INSIDE
 
@@ -118,8 +152,9 @@ class TestQwen25VL(FamilyContract):
         return tiny.write(tmp_path_factory.mktemp("qwen25-vl"), config, qwen_tokenizer(), files)
 
 
-class TestQwen3VL(FamilyContract):
+class TestQwen3VL(Counted):
     name = "qwen3_vl"
+    published = {"patch_size": 16, "size": {"shortest_edge": 65536, "longest_edge": 16777216}}
     least = 8192
     inside = {**QWEN_INSIDE, "model.visual.deepstack_merger_list.": "merger"}
 
@@ -154,8 +189,9 @@ class TestQwen3VL(FamilyContract):
 
 
 @pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")  # transformers makes NumPy arrays of tensors
-class TestGlmOcr(FamilyContract):
+class TestGlmOcr(Counted):
     name = "glm_ocr"
+    published = {"patch_size": 14, "size": {"shortest_edge": 12544, "longest_edge": 9633792}}
     least = 8192
     inside = QWEN_INSIDE
 
@@ -203,8 +239,9 @@ class TestGlmOcr(FamilyContract):
         return tiny.write(tmp_path_factory.mktemp("glm-ocr"), config, tokenizer, files)
 
 
-class TestInternVL(FamilyContract):
+class TestInternVL(Counted):
     name = "internvl"
+    published = {"size": {"height": 448, "width": 448}, "max_patches": 12}
     inside = {"model.language_model.": "language", "model.vision_tower.": "vision", "model.multi_modal_projector.": "merger"}
     sizes = (Size(32, 32), Size(64, 32), Size(20, 97), Size(7, 7), Size(33, 34), Size(130, 64))
     budget = 3 * 32 * 32
@@ -319,8 +356,9 @@ class TestGemma3(FamilyContract):
             family.load_processor(ref, LoadOptions(framing="pan-and-scan", max_pixels=2000))
 
 
-class TestHunyuanVL(FamilyContract):
+class TestHunyuanVL(Counted):
     name = "hunyuan_vl"
+    published = {"patch_size": 16, "size": {"shortest_edge": 262144, "longest_edge": 4194304}}
     least = 8192
     inside = {
         "model.language_model.": "language",

@@ -9,6 +9,7 @@ from typing import Any, Literal
 
 from ocrtune.contracts import AS_STORED, Ask, Coordinates, Encoded, Forced, Loaded, LoadOptions, Reading, Weights
 from ocrtune.core import ModelRef, Size
+from ocrtune.errors import ConfigError
 from ocrtune.families import _features, _generation, _loading, _merging, _packing, _sequences, _tree, _weighing
 
 
@@ -25,16 +26,24 @@ class Stock:
     packs = False
 
     def load(self, ref: ModelRef, options: LoadOptions) -> Loaded:
-        _loading.refuse_known_bad(self.name, self.broken_with)
+        self._refuse(options)
         loaded = _loading.load(ref, options, self.group_of)
         self.bound(loaded.processor, options)
         return loaded
 
     def load_processor(self, ref: ModelRef, options: LoadOptions = AS_STORED) -> Any:
-        _loading.refuse_known_bad(self.name, self.broken_with)
+        self._refuse(options)
         processor = _loading.load_processor(ref, options)
         self.bound(processor, options)
         return processor
+
+    def _refuse(self, options: LoadOptions) -> None:
+        _loading.refuse_known_bad(self.name, self.broken_with)
+        if options.framing is not None and options.framing not in self.framings:
+            there = (
+                f"framings: {', '.join(self.framings)}" if self.framings else "leave it out: there is only the checkpoint's own"
+            )
+            raise ConfigError(f"{self.name} has no framing {options.framing!r}", hint=there)
 
     def weigh(self, ref: ModelRef, *, trust_remote_code: bool = False) -> Weights:
         return _weighing.weigh(ref, self.group_of, trust_remote_code=trust_remote_code)
