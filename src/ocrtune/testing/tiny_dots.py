@@ -132,7 +132,8 @@ def _tokenizer(folder: Path) -> Any:
     _write(folder, "vocab.json", letters)
     (folder / "merges.txt").write_text("#version: 0.2\n", "utf-8")
     kept = json.loads((folder / "tokenizer_config.json").read_text("utf-8"))
-    _write(folder, "tokenizer_config.json", {**kept, "tokenizer_class": "Qwen2Tokenizer", "chat_template": STRING_ONLY})
+    own = {"tokenizer_class": "Qwen2Tokenizer", "additional_special_tokens": [*QWEN, *DOTS[:-1]], "chat_template": STRING_ONLY}
+    _write(folder, "tokenizer_config.json", {**kept, **own})
     return tokenizer
 
 
