@@ -60,7 +60,29 @@ GENERATORS: Shelf[Generator] = Shelf(
         "fpdf2": "ocrtune.sources.synth.generators:Fpdf2Generator",
     },
 )
-DIALECTS: Shelf[Dialect] = Shelf("dialects", {"plain": "ocrtune.dialects.plain:Plain"})
+DIALECTS: Shelf[Dialect] = Shelf(
+    "dialects",
+    {
+        "plain": "ocrtune.dialects.plain:Plain",
+        "markdown": "ocrtune.dialects.markdown:Markdown",
+        "layout": "ocrtune.dialects.layout:Layout",
+        "layout-only": "ocrtune.dialects.layout:LayoutOnly",
+        "dots-ocr": "ocrtune.dialects.dots:DotsOcr",
+        "dots-grounding": "ocrtune.dialects.dots:DotsGrounding",
+        "dots-web": "ocrtune.dialects.layout:DotsWeb",
+        "dots-scene": "ocrtune.dialects.layout:DotsScene",
+        "dots-svg": "ocrtune.dialects.dots:DotsSvg",
+        "dots-free": "ocrtune.dialects.dots:DotsFree",
+        "grounding-qwen2": "ocrtune.dialects.grounding:GroundingQwen2",
+        "grounding-qwen25": "ocrtune.dialects.grounding:GroundingQwen25",
+        "grounding-qwen3": "ocrtune.dialects.grounding:GroundingQwen3",
+        "grounding-internvl": "ocrtune.dialects.grounding:GroundingInternVL",
+        "answers": "ocrtune.dialects.answers:Answers",
+        "fields": "ocrtune.dialects.fields:Fields",
+        "table-html": "ocrtune.dialects.tables:TableHtml",
+        "table-otsl": "ocrtune.dialects.tables:TableOtsl",
+    },
+)
 ENGINES: Shelf[Engine] = Shelf(
     "engines",
     {

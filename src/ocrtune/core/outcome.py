@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, JsonValue, model_validator
 
 from ocrtune.core.base import Noun
 from ocrtune.core.document import Region
@@ -71,10 +71,11 @@ class Problem(Noun):
 
 
 class Decoded(Noun):
-    """A reply read back through its dialect."""
+    """A reply read back through its dialect; `fields` where it is key information."""
 
     regions: tuple[Region, ...] = ()
     problems: tuple[Problem, ...] = ()
+    fields: dict[str, JsonValue] | None = None
 
     @property
     def text(self) -> str:
