@@ -10,7 +10,7 @@ from __future__ import annotations
 import contextlib
 import functools
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, TypeGuard
 
 PLACE = "get_image_features"
 FIELDS = ("pooler_output", "deepstack_features")
@@ -90,20 +90,19 @@ def _flat(answer: Any) -> dict[str, Any] | None:
         return {"/*": torch.cat(list(answer))} if _tensors(answer) else None
     found: dict[str, Any] = {}
     for name in FIELDS:
-        value = getattr(answer, name, None)
+        value: Any = getattr(answer, name, None)
         if isinstance(value, torch.Tensor):
             found[name] = value
         elif name == FIELDS[0] and _tensors(value):
             found[f"{name}/*"] = torch.cat(list(value))
         elif isinstance(value, list | tuple):
             for n, layer in enumerate(value):
-                found[f"{name}/{n}" if isinstance(layer, torch.Tensor) else f"{name}/{n}/*"] = (
-                    layer if isinstance(layer, torch.Tensor) else torch.cat(list(layer))
-                )
+                whole = isinstance(layer, torch.Tensor)
+                found[f"{name}/{n}" if whole else f"{name}/{n}/*"] = layer if whole else torch.cat(list(layer))
     return found or None
 
 
-def _tensors(value: Any) -> bool:
+def _tensors(value: Any) -> TypeGuard[Sequence[Any]]:
     import torch
 
     return isinstance(value, list | tuple) and bool(value) and all(isinstance(v, torch.Tensor) for v in value)

@@ -79,7 +79,7 @@ def _row(sample: Sample, dialect: Dialect, family: Family, processor: Any, optio
 class Item(NamedTuple):
     """A row on its way into a batch. Where the tower is frozen, pixels are there only as long as features are not."""
 
-    index: int
+    row: int
     encoded: Encoded
     features: dict[str, Any] | None
 
@@ -138,14 +138,14 @@ class Prepared:
 
         if self.features is not None and item.features is None:
             return
-        if (old := self._kept.pop(item.index, None)) is not None:
+        if (old := self._kept.pop(item.row, None)) is not None:
             self._room += _size(old)
         size = _size(item)
         if size <= self._room:
             self._room -= size
-            self._kept[item.index] = item
+            self._kept[item.row] = item
         elif self.store is not None:
-            self.store.put(self._key(item.index), {**item.encoded.inputs, PROMPT: torch.tensor(item.encoded.prompt)})
+            self.store.put(self._key(item.row), {**item.encoded.inputs, PROMPT: torch.tensor(item.encoded.prompt)})
 
     def _key(self, index: int) -> str:
         row = self.rows[index]
@@ -160,7 +160,7 @@ class Prepared:
             return self._labelled(rows)
         return {
             **self._labelled([without_pixels(r) for r in rows]),
-            "rows": [(item.index, item.encoded.prompt) for item in items],
+            "rows": [(item.row, item.encoded.prompt) for item in items],
             "features": [item.features for item in items],
             "pictures": [item.encoded.inputs if item.features is None else None for item in items],
         }
