@@ -2,7 +2,9 @@
 
 VERBS = {
     "synth": "write PDF documents with known truth, in Russian, Chinese or English",
+    "check": "look over labelled data: broken boxes, missing pictures, odd units",
     "prepare": "turn PDFs, images and labels into a dataset with leak-free splits",
+    "convert": "write a dataset as conversations in a model's own coordinates, as COCO or as VOC",
     "plan": "what fits your pages: tokens, memory and time per GPU, and the pixels they need",
     "train": "fine-tune a vision-language OCR model (LoRA, DoRA, rsLoRA, QLoRA or full)",
     "merge": "merge an adapter into a standalone checkpoint and prove that nothing changed",
