@@ -24,16 +24,17 @@ class Stock:
     broken_with: Mapping[str, str] = {}
     vllm: tuple[str, ...] = ()
     packs = False
+    template: str | None = None  # stands in for a chat template where the checkpoint has none
 
     def load(self, ref: ModelRef, options: LoadOptions) -> Loaded:
         self._refuse(options)
-        loaded = _loading.load(ref, options, self.group_of)
+        loaded = _loading.load(ref, options, self.group_of, template=self.template)
         self.bound(loaded.processor, options)
         return loaded
 
     def load_processor(self, ref: ModelRef, options: LoadOptions = AS_STORED) -> Any:
         self._refuse(options)
-        processor = _loading.load_processor(ref, options)
+        processor = _loading.load_processor(ref, options, template=self.template)
         self.bound(processor, options)
         return processor
 

@@ -6,10 +6,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from ocrtune.contracts import AS_STORED, Ask, Encoded, Loaded, LoadOptions
-from ocrtune.core import ModelRef, Size
+from ocrtune.contracts import Ask, Encoded, LoadOptions
+from ocrtune.core import Size
 from ocrtune.errors import ConfigError
-from ocrtune.families import _loading, _native, _sequences
+from ocrtune.families import _native, _sequences
 from ocrtune.families._stock import Stock
 
 SYSTEM = "You should follow the instructions carefully and explain your answers in detail."
@@ -47,16 +47,7 @@ class GotOcr2(Stock):
     packs = True
     dialects = ("plain", "markdown")
     framings = ("whole", CUT)
-
-    def load(self, ref: ModelRef, options: LoadOptions) -> Loaded:
-        loaded = _loading.load(ref, options, self.group_of, template=_template(False))
-        self.bound(loaded.processor, options)
-        return loaded
-
-    def load_processor(self, ref: ModelRef, options: LoadOptions = AS_STORED) -> Any:
-        processor = _loading.load_processor(ref, options, template=_template(False))
-        self.bound(processor, options)
-        return processor
+    template = _template(cut=False)
 
     def bound(self, processor: Any, options: LoadOptions) -> None:
         """Pixel bounds as numbers of squares. Raises ConfigError where there is no room for one, and for bounds of a picture
@@ -82,7 +73,7 @@ class GotOcr2(Stock):
                 settings["min_patches"] = -(-options.min_pixels // area)
             settings["min_patches"] = min(settings["min_patches"], settings["max_patches"])
             processor.images_kwargs = settings
-            processor.chat_template = _template(True)
+            processor.chat_template = _template(cut=True)
 
     def sees(self, processor: Any, size: Size) -> Size:
         square, settings = processor.image_processor.size, processor.images_kwargs
