@@ -6,7 +6,7 @@ from typing import Any
 
 from ocrtune.contracts import AS_STORED, Loaded, LoadOptions, Weights
 from ocrtune.core import ModelRef
-from ocrtune.errors import ConfigError, ModelError
+from ocrtune.errors import ModelError
 from ocrtune.families import _dots
 from ocrtune.families._dots.framing import DEFAULT, TEMPLATES
 from ocrtune.families._patches import Patches
@@ -48,10 +48,7 @@ class DotsOcr(Patches):
 
     def bound(self, processor: Any, options: LoadOptions) -> None:
         super().bound(processor, options)
-        framing = options.framing or DEFAULT
-        if framing not in TEMPLATES:
-            raise ConfigError(f"dots.ocr has no framing {framing!r}", hint=f"framings: {', '.join(self.framings)}")
-        processor.chat_template = TEMPLATES[framing]
+        processor.chat_template = TEMPLATES[options.framing or DEFAULT]
 
     def answer_ids(self, processor: Any, answer: str) -> list[int]:
         """The template leaves the last answer open, so the token that closes it is named here."""
