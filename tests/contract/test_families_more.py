@@ -5,10 +5,13 @@ from __future__ import annotations
 
 import importlib.util
 from collections.abc import Mapping
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from ocrtune.contracts import Ask, Family, Loaded, LoadOptions
 from ocrtune.core import Size
@@ -102,6 +105,29 @@ class TestGotOcr2(FamilyContract):
             family.load_processor(model_ref(checkpoint), LoadOptions(min_pixels=20000))
 
 
+ANY_PICTURE = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.differing_executors])
+PICTURES = st.builds(Size, st.integers(1, 5000), st.integers(1, 5000)).filter(lambda size: max(size) < 150 * min(size))
+
+
+@lru_cache(maxsize=4)
+def at_published_size(family: Family, checkpoint: Path, *, longest_edge: int, tile: int) -> Any:
+    """The processor with the sizes of the published checkpoints."""
+    processor = family.load_processor(model_ref(checkpoint))
+    images = processor.image_processor
+    images.size = type(images.size)(longest_edge=longest_edge)
+    if hasattr(images, "max_image_size"):
+        images.max_image_size = {"longest_edge": tile}
+    else:
+        images.patch_size, processor.patch_size = tile, tile // processor.spatial_merge_size
+    return processor
+
+
+def counted(processor: Any, size: Size) -> int:
+    """The tokens of a picture by transformers' own count, which serving programs use."""
+    (tokens,) = processor._get_num_multimodal_tokens([(size.height, size.width)]).num_image_tokens
+    return int(tokens)
+
+
 IDEFICS_TOKENS = (
     *("<pad>", "<|begin_of_text|>", "<|end_of_text|>", "<fake_token_around_image>", "<image>", "<end_of_utterance>"),
     *("<global-img>", "<video>"),
@@ -137,14 +163,9 @@ def idefics(folder: Path, kind: str, brand: str) -> Path:
     return tiny.write(folder, config, tokenizer, files)
 
 
-class TestIdefics3(FamilyContract):
+class Idefics(FamilyContract):
     name = "idefics3"
     inside = {"model.text_model.": "language", "model.vision_model.": "vision", "model.connector.": "merger"}
-
-    @pytest.fixture(scope="class")
-    @classmethod
-    def checkpoint(cls, tmp_path_factory: pytest.TempPathFactory) -> Path:
-        return idefics(tmp_path_factory.mktemp("idefics3"), "idefics3", "Idefics3")
 
     def check_seen(self, processor: Any, seen: Size, inputs: Mapping[str, Any]) -> None:
         tiles = (seen.width // 32) * (seen.height // 32)
@@ -167,7 +188,20 @@ class TestIdefics3(FamilyContract):
             family.load_processor(model_ref(checkpoint), LoadOptions(min_pixels=1000))
 
 
-class TestSmolVLM(TestIdefics3):
+class TestIdefics3(Idefics):
+    @pytest.fixture(scope="class")
+    @classmethod
+    def checkpoint(cls, tmp_path_factory: pytest.TempPathFactory) -> Path:
+        return idefics(tmp_path_factory.mktemp("idefics3"), "idefics3", "Idefics3")
+
+    @ANY_PICTURE
+    @given(size=PICTURES)
+    def test_any_picture_takes_the_tokens_that_transformers_counts(self, family: Family, checkpoint: Path, size: Size) -> None:
+        processor = at_published_size(family, checkpoint, longest_edge=4 * 364, tile=364)
+        assert family.visual_tokens(processor, family.sees(processor, size)) == counted(processor, size)
+
+
+class TestSmolVLM(Idefics):
     @pytest.fixture(scope="class")
     @classmethod
     def checkpoint(cls, tmp_path_factory: pytest.TempPathFactory) -> Path:
@@ -270,6 +304,12 @@ class TestLightOnOcr(FamilyContract):
         )
         return tiny.write(tmp_path_factory.mktemp("lighton-ocr"), config, tokenizer, pixtral_files("LightOnOcrProcessor"))
 
+    @ANY_PICTURE
+    @given(size=PICTURES)
+    def test_any_picture_takes_the_tokens_that_transformers_counts(self, family: Family, checkpoint: Path, size: Size) -> None:
+        processor = at_published_size(family, checkpoint, longest_edge=1540, tile=28)
+        assert family.visual_tokens(processor, family.sees(processor, size)) == counted(processor, size)
+
     def test_bounds_that_cannot_be_kept_are_refused(self, family: Family, checkpoint: Path) -> None:
         with pytest.raises(ConfigError, match="less than one tile of 16 × 16"):
             family.load_processor(model_ref(checkpoint), LoadOptions(max_pixels=200))
@@ -301,6 +341,12 @@ class TestMistral3(FamilyContract):
         )
         tokenizer = tiny.tokenizer(tokens, template=template, eos="</s>", pad="<pad>", bos="<s>")
         return tiny.write(tmp_path_factory.mktemp("mistral3"), config, tokenizer, pixtral_files("PixtralProcessor"))
+
+    @ANY_PICTURE
+    @given(size=PICTURES)
+    def test_any_picture_takes_the_tokens_that_transformers_counts(self, family: Family, checkpoint: Path, size: Size) -> None:
+        processor = at_published_size(family, checkpoint, longest_edge=1540, tile=28)
+        assert family.visual_tokens(processor, family.sees(processor, size)) == counted(processor, size)
 
 
 HAS_TORCHVISION = importlib.util.find_spec("torchvision") is not None
