@@ -212,7 +212,7 @@ def histogram(values: Sequence[int]) -> list[Bin]:
 
 
 def _round_up(value: int) -> int:
-    unit = 10 ** (len(str(value)) - 1)
+    unit = int(10 ** (len(str(value)) - 1))
     return next(unit * n for n in (1, 2, 5, 10) if unit * n >= value)
 
 
