@@ -20,7 +20,6 @@ class DotsOcr(Patches):
     coordinates = "pixels"
     dialects = ("layout", "layout-only", "dots-ocr", "dots-grounding")
     framings = tuple(TEMPLATES)
-    broken_with = {"vllm": "<0.11"}
     vllm = ("--trust-remote-code", "--chat-template-content-format", "string")
     packs = True
 
