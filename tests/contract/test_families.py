@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
-from functools import lru_cache
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -70,27 +69,23 @@ class Counted(FamilyContract):
 
     published: ClassVar[Mapping[str, Any]]
 
+    @pytest.fixture(scope="class")
+    @classmethod
+    def processor(cls, family: Family, checkpoint: Path) -> Any:
+        made = family.load_processor(model_ref(checkpoint))
+        for name, value in cls.published.items():
+            kind = type(getattr(made.image_processor, name))
+            setattr(made.image_processor, name, kind(**value) if isinstance(value, dict) else value)
+        return made
+
     @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.differing_executors])
     @given(width=st.integers(1, 5000), height=st.integers(1, 5000))
     def test_any_picture_takes_the_tokens_that_transformers_counts(
-        self, family: Family, checkpoint: Path, width: int, height: int
+        self, family: Family, processor: Any, width: int, height: int
     ) -> None:
-        processor = self.at_published_size(family, checkpoint)
         assume(max(width, height) < 150 * min(width, height))
         (wanted,) = processor._get_num_multimodal_tokens([(height, width)]).num_image_tokens
         assert family.visual_tokens(processor, family.sees(processor, Size(width, height))) == wanted
-
-    def at_published_size(self, family: Family, checkpoint: Path) -> Any:
-        processor = _processor(family, checkpoint)
-        for name, value in self.published.items():
-            kind = type(getattr(processor.image_processor, name))
-            setattr(processor.image_processor, name, kind(**value) if isinstance(value, dict) else value)
-        return processor
-
-
-@lru_cache(maxsize=16)
-def _processor(family: Family, checkpoint: Path) -> Any:
-    return family.load_processor(model_ref(checkpoint))
 
 
 class TestQwen2VL(Counted):
@@ -141,7 +136,7 @@ class TestQwen25VL(Counted):
             },
             **QWEN_IDS,
         }
-        files = {
+        files: dict[str, dict[str, Any]] = {
             "preprocessor_config.json": {
                 **qwen_pictures(processor_class="Qwen2_5_VLProcessor"),
                 "size": None,
@@ -178,7 +173,7 @@ class TestQwen3VL(Counted):
             **QWEN_IDS,
         }
         pictures = qwen_pictures()
-        files = {
+        files: dict[str, dict[str, Any]] = {
             "processor_config.json": {  # in one file, as transformers 5 saves processors
                 "processor_class": "Qwen3VLProcessor",
                 "image_processor": pictures,
@@ -226,7 +221,7 @@ class TestGlmOcr(Counted):
             eos="<|endoftext|>",
             pad="<|endoftext|>",
         )
-        files = {
+        files: dict[str, dict[str, Any]] = {
             "preprocessor_config.json": {
                 "image_processor_type": "Glm46VImageProcessor",
                 "processor_class": "Glm46VProcessor",
@@ -277,7 +272,7 @@ class TestInternVL(Counted):
                 "video_token": "<video>",
             },
         )
-        files = {
+        files: dict[str, dict[str, Any]] = {
             "preprocessor_config.json": {
                 "image_processor_type": "GotOcr2ImageProcessorFast",
                 "processor_class": "InternVLProcessor",
@@ -328,7 +323,7 @@ class TestGemma3(FamilyContract):
             bos="<bos>",
             roles={"image_token": "<image_soft_token>", "boi_token": "<start_of_image>", "eoi_token": "<end_of_image>"},
         )
-        files = {
+        files: dict[str, dict[str, Any]] = {
             "preprocessor_config.json": {
                 "image_processor_type": "Gemma3ImageProcessor",
                 "processor_class": "Gemma3Processor",
@@ -396,7 +391,7 @@ class TestHunyuanVL(Counted):
             bos="<bos>",
             roles=image,
         )
-        files = {
+        files: dict[str, dict[str, Any]] = {
             "preprocessor_config.json": {
                 "image_processor_type": "HunYuanVLImageProcessor",
                 "processor_class": "HunYuanVLProcessor",
@@ -440,7 +435,7 @@ class TestAuto(FamilyContract):
             bos="<s>",
             roles={"image_token": "<image>"},
         )
-        files = {
+        files: dict[str, dict[str, Any]] = {
             "preprocessor_config.json": {
                 "image_processor_type": "CLIPImageProcessor",
                 "processor_class": "LlavaProcessor",
