@@ -113,8 +113,6 @@ class Trained:
         """Bytes of all memory that the backward pass will read, without the weights and the inputs."""
         import torch
 
-        from ocrtune.trainers import _loop
-
         known = {t.untyped_storage().data_ptr() for t in (*self.model.parameters(), *self.model.buffers(), *self.inputs.values())}
         parcels: weakref.WeakSet[Parcel] = weakref.WeakSet()
 
@@ -126,7 +124,7 @@ class Trained:
         wanted = self.labels[:, 1:] != -100
         seen = torch.autograd.graph.saved_tensors_hooks(keep, lambda parcel: parcel.tensor)
         with seen, torch.autocast("cpu", torch.bfloat16, enabled=self.half):
-            logits = _loop.answer_logits(self.model, self.inputs, wanted)
+            logits = self.model(**self.inputs, use_cache=False).logits[:, :-1][wanted]
         self.loss = torch.nn.functional.cross_entropy(logits.float(), self.labels[:, 1:][wanted])
         held = {p.tensor.untyped_storage().data_ptr(): p.tensor.untyped_storage().nbytes() for p in parcels}
         return sum(size for place, size in held.items() if place not in known)
