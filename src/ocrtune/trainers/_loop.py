@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 
 from ocrtune.contracts import Encoded, Family
 from ocrtune.errors import disk_errors
+from ocrtune.trainers import _loss
 from ocrtune.trainers._rows import PIXELS
 
 PREFIX = "checkpoint-"
@@ -63,12 +64,10 @@ class Loop:
         import torch
 
         labels = inputs.pop("labels")
-        wanted = labels[:, 1:] != -100
         pictures = self._pictures(inputs)
         with pictures, torch.autocast(labels.device.type, self.work.autocast, enabled=self.work.autocast is not None):
-            logits = answer_logits(model, inputs, wanted)
-        loss = torch.nn.functional.cross_entropy(logits.float(), labels[:, 1:][wanted], reduction="sum")
-        loss = loss / (wanted.sum() if num_items_in_batch is None else num_items_in_batch)
+            loss = _loss.answer_loss(model, inputs, labels)
+        loss = loss / ((labels[:, 1:] != -100).sum() if num_items_in_batch is None else num_items_in_batch)
         if self.args.world_size > 1 and self.args.average_tokens_across_devices:
             loss = loss * self.accelerator.num_processes
         return loss
@@ -131,19 +130,6 @@ def build(model: Any, arguments: Any, work: Work, callbacks: list[Any]) -> Any:
     return loop
 
 
-def answer_logits(model: Any, inputs: dict[str, Any], wanted: Any) -> Any:
-    """Logits of the positions in `wanted` (batch × length − 1) only: on a large vocabulary the rest would be the
-    largest activation of all. A model wrapped for several processes must be called as a whole."""
-    plain = getattr(model, "get_base_model", lambda: model)()
-    body, head = (
-        getattr(plain, getattr(plain, "base_model_prefix", ""), None),
-        getattr(plain, "get_output_embeddings", lambda: None)(),
-    )
-    if body is None or body is plain or head is None:
-        return model(**inputs, use_cache=False).logits[:, :-1][wanted]
-    return head(body(**inputs, use_cache=False).last_hidden_state[:, :-1][wanted])
-
-
 def takes_features(model: Any, family: Family, batch: dict[str, Any]) -> bool:
     """Whether the model answers alike when it is given what its tower has made of the pictures, without the pixels."""
     import torch
@@ -154,21 +140,9 @@ def takes_features(model: Any, family: Family, batch: dict[str, Any]) -> bool:
         made = family.tower(model, inputs)
         if made is None:
             return False
-        whole = answer_logits(model, inputs, wanted).float()
+        whole = _loss.answer_logits(model, inputs, wanted).float()
         with family.given(model, [made]):
-            quick = answer_logits(model, {k: v for k, v in inputs.items() if not k.startswith(PIXELS)}, wanted).float()
-    return bool(torch.allclose(whole, quick, rtol=0, atol=1e-3 * float(whole.abs().max())))
-
-
-def same_as_whole(model: Any, batch: dict[str, Any]) -> bool:
-    """Whether `answer_logits` agrees with the model's own forward pass (some heads scale or cap their logits)."""
-    import torch
-
-    inputs = {k: v for k, v in batch.items() if k != "labels"}
-    wanted = batch["labels"][:, 1:] != -100
-    with torch.no_grad():
-        whole = model(**inputs, use_cache=False).logits[:, :-1][wanted].float()
-        quick = answer_logits(model, inputs, wanted).float()
+            quick = _loss.answer_logits(model, {k: v for k, v in inputs.items() if not k.startswith(PIXELS)}, wanted).float()
     return bool(torch.allclose(whole, quick, rtol=0, atol=1e-3 * float(whole.abs().max())))
 
 

@@ -18,7 +18,7 @@ from ocrtune.models import NOTES, family_for
 from ocrtune.options import TrainOptions
 from ocrtune.plugins import DIALECTS
 from ocrtune.runs import RunDir, write_atomic
-from ocrtune.trainers import _cache, _loop, _reading, _rows, _tuning, _watch
+from ocrtune.trainers import _cache, _loop, _loss, _reading, _rows, _tuning, _watch
 
 LOG = logging.getLogger("ocrtune")
 FINISHED = "artifacts/trained.json"
@@ -300,7 +300,7 @@ def _check_encoding(data: _rows.Prepared, rows: list[_rows.Row], model: Any, fam
             rows[index].length,
         )
     batch = _rows.placed(batch, model)
-    if not _loop.same_as_whole(model, batch):
+    if not _loss.same_as_whole(model, batch):
         raise ModelError(
             f"the output head of this model ({family.name}) is more than a matrix: training it is not supported",
             hint="report the model's class",

@@ -22,7 +22,7 @@ from ocrtune.imaging import open_image
 from ocrtune.models import model_ref, notes
 from ocrtune.options import TrainOptions
 from ocrtune.runs import RunDir
-from ocrtune.trainers import _loop
+from ocrtune.trainers import _loop, _loss
 from ocrtune.trainers.hf import HuggingFaceTrainer
 
 Lines = Callable[..., list[Sample]]
@@ -252,8 +252,7 @@ def test_memory_that_runs_out_names_the_knobs(
 
         return torch.empty(2**60)
 
-    monkeypatch.setattr(_loop, "answer_logits", full)
-    monkeypatch.setattr(_loop, "same_as_whole", lambda *_: True)
+    monkeypatch.setattr(_loss, "answer_loss", full)
     with pytest.raises(ResourceError) as caught:
         fit(options(), tiny_nano, lines(*TEXTS), tmp_path / "run")
     for knob in ("batch_size", "gradient_accumulation", "max_pixels", "gradient_checkpointing", "quantization"):
