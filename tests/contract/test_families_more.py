@@ -406,6 +406,14 @@ class TestPhi4Multimodal(FamilyContract):
         assert (-(-seen.width // 64) * 64, -(-seen.height // 64) * 64) == (wide, high)
         assert seen.width == wide or seen.height == high
 
+    def test_its_weights_are_counted_and_its_patches_per_token_known(
+        self, family: Family, loaded: Loaded, checkpoint: Path
+    ) -> None:
+        """The small picture of the whole has 32 × 32 patches, and 16 × 16 tokens without the line breaks."""
+        weights = family.weigh(model_ref(checkpoint))
+        assert sum(weights.parameters.values()) == sum(p.numel() for p in loaded.model.parameters())
+        assert weights.merged * 16 * 16 == 32 * 32
+
     def test_visual_tokens_hold_every_feature_of_the_tower(self, family: Family, loaded: Loaded) -> None:
         """Every token of a picture is a feature; the config of the model as a whole does not name it."""
         for size in self.sizes:

@@ -41,7 +41,6 @@ def counted(model: Any, config: Any, group_of: Callable[[str], str | None]) -> W
         if isinstance(module, torch.nn.Linear) and module is not head
     )
     text, vision = config.get_text_config(), getattr(config, "vision_config", None)
-    merge = _first(vision, "spatial_merge_size", "merge_size") or 1
     return Weights(
         parameters=dict(parameters),
         matrices=tuple(Matrices(*shape, count) for shape, count in sorted(shapes.items())),
@@ -50,7 +49,7 @@ def counted(model: Any, config: Any, group_of: Callable[[str], str | None]) -> W
         vocabulary=model.get_input_embeddings().weight.shape[0],
         tied=len(tables) == 1,
         patch=_side(_first(vision, "patch_size")),
-        merged=_side(merge) ** 2,
+        merged=_merged(config, vision),
     )
 
 
@@ -75,6 +74,16 @@ def _stack(config: Any, model: Any, group: str, group_of: Callable[[str], str | 
         head_width=_first(config, "head_dim") or width // heads,
         gated=gated,
     )
+
+
+def _merged(config: Any, vision: Any) -> int:
+    """Patches per visual token, from what says so: a side, its inverse, or the tokens of one square picture (Gemma 3)."""
+    side = _first(vision, "spatial_merge_size", "merge_size") or _first(config, "spatial_merge_size", "scale_factor")
+    if side is None and (ratio := _first(config, "downsample_ratio")) is not None:
+        side = round(1 / ratio)
+    if side is None and (tokens := _first(config, "mm_tokens_per_image")) is not None:
+        return int((_side(vision.image_size) // _side(vision.patch_size)) ** 2 // tokens)
+    return int(_side(side or 1) ** 2)
 
 
 def _first(config: Any, *names: str) -> Any:

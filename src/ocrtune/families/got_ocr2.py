@@ -6,8 +6,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from ocrtune.contracts import Ask, Encoded, LoadOptions
-from ocrtune.core import Size
+from ocrtune.contracts import Ask, Encoded, LoadOptions, Weights
+from ocrtune.core import ModelRef, Size
 from ocrtune.errors import ConfigError
 from ocrtune.families import _native, _sequences
 from ocrtune.families._stock import Stock
@@ -48,6 +48,10 @@ class GotOcr2(Stock):
     dialects = ("plain", "markdown")
     framings = ("whole", CUT)
     template = _template(cut=False)
+
+    def weigh(self, ref: ModelRef, *, trust_remote_code: bool = False) -> Weights:
+        """Two convolutions of stride 2 leave one token of 4 × 4 patches; no config says so."""
+        return super().weigh(ref, trust_remote_code=trust_remote_code)._replace(merged=16)
 
     def bound(self, processor: Any, options: LoadOptions) -> None:
         """Pixel bounds as numbers of squares. Raises ConfigError where there is no room for one, and for bounds of a picture

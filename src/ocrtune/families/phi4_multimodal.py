@@ -43,8 +43,9 @@ class Phi4Multimodal(Stock):
         return super().load_processor(ref, options)
 
     def weigh(self, ref: ModelRef, *, trust_remote_code: bool = False) -> Weights:
+        """Its tower's output is averaged over 2 × 2 patches; no config says so."""
         register()
-        return super().weigh(ref, trust_remote_code=trust_remote_code)
+        return super().weigh(ref, trust_remote_code=trust_remote_code)._replace(merged=4)
 
     def bound(self, processor: Any, options: LoadOptions) -> None:
         """A budget of pixels is a number of tiles. Raises ConfigError where there is no room for one, and for `min_pixels`."""

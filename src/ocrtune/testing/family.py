@@ -146,6 +146,20 @@ class FamilyContract:
             places = int((ids == loaded.model.config.image_token_id).sum())
             assert 0 < places <= family.visual_tokens(loaded.processor, family.sees(loaded.processor, size))
 
+    def test_its_weights_are_counted_and_its_patches_per_token_known(
+        self, family: Family, loaded: Loaded, checkpoint: Path
+    ) -> None:
+        weights = family.weigh(model_ref(checkpoint))
+        assert sum(weights.parameters.values()) == sum(p.numel() for p in loaded.model.parameters())
+        assert weights.tied == is_tied(loaded.model)
+        inputs = family.encode(loaded.processor, self.ask(self.sizes[0])).inputs
+        if "image_grid_thw" in inputs:
+            patches = int(inputs["image_grid_thw"].prod())
+        else:
+            patches = inputs["pixel_values"].numel() // (3 * (weights.patch or 1) ** 2)
+        places = int((inputs["input_ids"] == loaded.model.config.image_token_id).sum())
+        assert patches / weights.merged <= places < 2 * patches / weights.merged  # some mark the ends of rows in such places
+
     def test_two_pictures_in_one_prompt_are_counted(self, family: Family, loaded: Loaded) -> None:
         two = self.sizes[:2]
         made = family.encode(loaded.processor, self.ask(*two), ANSWER).inputs["input_ids"]
