@@ -7,11 +7,15 @@ import unicodedata
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import lru_cache
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
-from ocrtune.core import RegionsTarget, Sample, Size, target_text
+from ocrtune.core import BoxesTarget, RegionsTarget, Sample, Size, Target, target_text
 from ocrtune.errors import InputError
 from ocrtune.imaging import contact_sheet, open_image
+from ocrtune.labelling import labels_of
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
 
 PATCH_PIXELS = 28 * 28  # of one visual token in Qwen2-VL and most of its successors
 SCRIPTS = {"LATIN": "Latn", "CYRILLIC": "Cyrl", "CJK": "Hani", "HIRAGANA": "Kana", "KATAKANA": "Kana", "HANGUL": "Hang",
@@ -112,6 +116,8 @@ def _counts(splits: Splits, kinds: Callable[[Sample], list[str]], title: str) ->
 def _kinds(sample: Sample) -> list[str]:
     if isinstance(sample.target, RegionsTarget):
         return [f"region: {region.kind}" for region in sample.target.regions]
+    if isinstance(sample.target, BoxesTarget):
+        return [f"box: {region.kind}" for region in sample.target.boxes] + ["box: ignored"] * len(sample.target.ignored)
     return [f"{sample.task}: {sample.target.kind}" if sample.target else f"{sample.task}: no target"]
 
 
@@ -138,18 +144,41 @@ def charts(splits: Splits, tokens: Tokens) -> bytes:
 
 
 def examples(splits: Splits, open_path: Callable[[str], str]) -> bytes:
-    """A contact sheet of samples taken evenly from all splits, each with its text, as PNG. `open_path` finds an image file."""
+    """A contact sheet of samples taken evenly from all splits, each with its text and its boxes (ignored ones in blue), as PNG.
+
+    `open_path` finds an image file.
+    """
     filled = {name: samples for name, samples in splits.items() if samples}
     cells = []
     for name, samples in filled.items():
         count = min(len(samples), max(1, EXAMPLES // len(filled)))
         for index in range(count):
             sample = samples[index * len(samples) // count]
-            text = (target_text(sample.target) if sample.target else None) or ""
+            text = (target_text(sample.target) if sample.target else None) or ", ".join(labels_of(sample.target) or ())
             try:
-                cells.append((open_image(open_path(sample.images[0].path)), f"{name}: {' '.join(text.split())}"))
+                image = with_boxes(open_image(open_path(sample.images[0].path)), sample.target)
             except InputError:
                 continue  # an example less; the sample itself was checked when it was written
+            cells.append((image, f"{name}: {' '.join(text.split())}"))
     out = io.BytesIO()
     contact_sheet(cells).save(out, format="PNG")
     return out.getvalue()
+
+
+def with_boxes(image: Image, target: Target | None) -> Image:
+    """The picture with outlines of the target's regions drawn on it."""
+    from PIL import ImageDraw
+
+    if not isinstance(target, BoxesTarget | RegionsTarget):
+        return image
+    draw = ImageDraw.Draw(image)
+    wide = max(1, round(max(image.size) / 300))
+    regions = target.boxes if isinstance(target, BoxesTarget) else target.regions
+    ignored = target.ignored if isinstance(target, BoxesTarget) else ()
+    for region, colour in (*((r, (220, 30, 30)) for r in regions), *((r, (40, 70, 230)) for r in ignored)):
+        if region.box is not None:
+            left, top, right, bottom = region.box.to_pixels(*image.size)
+            corners = ((left, top), (right, top), (right, bottom), (left, bottom))
+            outline = [(x * image.width, y * image.height) for x, y in region.box.polygon or ()] or list(corners)
+            draw.line([*outline, outline[0]], fill=colour, width=wide)
+    return image

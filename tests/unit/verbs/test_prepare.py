@@ -18,7 +18,7 @@ from fpdf import FPDF
 from PIL import Image, ImageDraw
 from pydantic import ValidationError
 
-from ocrtune.core import ModelRef, Sample, Size, target_text
+from ocrtune.core import BoxesTarget, ModelRef, Sample, Size, target_text
 from ocrtune.errors import InputError, OcrtuneError, ResourceError
 from ocrtune.imaging import open_image
 from ocrtune.inventory import patch_tokens
@@ -309,3 +309,60 @@ def test_a_pile_of_real_files_becomes_a_dataset(tmp_path: Path) -> None:
     assert all(count.samples > 0 for count in manifest.splits.values())
     for sample in everything(tmp_path / "out"):
         assert Path(sample.images[0].path).is_file()
+
+
+# --- labelled objects ---------------------------------------------------------------------------------------------------
+
+
+def layout_file(folder: Path) -> Path:
+    """COCO layout of two pages, one of them with a box that has no height."""
+    folder.mkdir(parents=True, exist_ok=True)
+    images, annotations = [], []
+    for number in range(2):
+        image = Image.new("RGB", (200, 100), "white")
+        ImageDraw.Draw(image).text((20, 20), f"page {number}", fill="black")
+        image.save(folder / f"{number}.png")
+        images.append({"id": number, "file_name": f"{number}.png", "width": 200, "height": 100})
+        annotations.append({"image_id": number, "category_id": 1 + number, "bbox": [10, 10 + number, 100, 30]})
+    annotations.append({"image_id": 0, "category_id": 1, "bbox": [10, 60, 100, 0]})
+    categories = [{"id": 1, "name": "Title"}, {"id": 2, "name": "Table"}]
+    content = {"images": images, "annotations": annotations, "categories": categories}
+    (folder / "layout.json").write_text(json.dumps(content))
+    return folder
+
+
+def test_labelled_objects_become_targets_and_their_defects_are_counted_and_said(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("WARNING", "ocrtune")
+    manifest = run(tmp_path / "out", layout_file(tmp_path / "in"), val=0, test=0)
+    samples = everything(tmp_path / "out")
+    assert [s.task for s in samples] == ["layout", "layout"]  # regions without text are no empty text
+    assert manifest.problems == {"zero-area-box": 1} and manifest.sources == {"coco": 2}
+    assert "zero-area-box: 1" in caplog.text and "layout.json image 0" in (tmp_path / "out" / "labels.md").read_text()
+    assert "| labels: zero-area-box | 1 |" in (tmp_path / "out" / "stats.md").read_text()
+    again = run(tmp_path / "again", tmp_path / "out", val=0, test=0)
+    assert [s.target for s in everything(tmp_path / "again")] == [s.target for s in samples] and not again.problems
+
+
+def test_questions_about_parts_of_one_picture_are_no_duplicates(tmp_path: Path) -> None:
+    folder = pairs(tmp_path / "in", 1)
+    (folder / "labels.jsonl").unlink()
+    rows = [
+        {"messages": [{"role": "user", "content": "Read <bbox>"}, {"role": "assistant", "content": "12"}], "images": ["0.png"],
+         "objects": {"ref": [], "bbox": [[left, 0, left + 20, 40]]}}
+        for left in (0, 50, 100, 100)
+    ]  # fmt: skip
+    (folder / "asked.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    manifest = run(tmp_path / "out", folder / "asked.jsonl", val=0, test=0)
+    found = [s.box.to_pixels(200, 40)[0] for s in everything(tmp_path / "out") if s.box]
+    assert found == pytest.approx([0, 50, 100]) and manifest.dropped == {"duplicates": 1}
+
+
+@pytest.mark.skipif(not (SHARED / "ocrdet_msra_mtwi").is_dir(), reason="shared/data is not beside the repository")
+def test_published_quadrilaterals_become_a_dataset_with_their_ignored_objects(tmp_path: Path) -> None:
+    manifest = run(tmp_path / "out", SHARED / "ocrdet_msra_mtwi" / "annotations", val=0.1, test=0.1)
+    targets = [s.target for s in everything(tmp_path / "out")]
+    boxes = [t for t in targets if isinstance(t, BoxesTarget)]
+    assert len(boxes) == 50 and sum(len(t.boxes) for t in boxes) == 510 and sum(len(t.ignored) for t in boxes) == 150
+    assert manifest.problems == {"placeholder-label": 67, "outside": 12} and manifest.rejected == 0
