@@ -71,8 +71,9 @@ demo: $(READY) ## from documents to a better model with a verdict, in minutes on
 	$(BIN)/ocrtune synth --config recipes/demo-documents.yaml --runs demo --into demo/documents
 	$(BIN)/ocrtune tune --config recipes/demo.yaml --runs demo --into demo/loop
 
-bench: $(READY) ## how fast the parts are on this machine
-	@for script in benchmarks/*.py; do $(BIN)/python $$script || exit 1; done
+bench: $(READY) ## how fast the parts are on this machine, the training step next to TRL's
+	@$(PIP) install --quiet -c constraints.txt -e ".[bench]"
+	@for name in startup train_step; do $(BIN)/python benchmarks/$$name.py || exit 1; done
 
 docs: $(READY) ## regenerate docs/reference from the options of the verbs
 	$(BIN)/python -m ocrtune.cli.reference docs/reference

@@ -1,0 +1,133 @@
+"""The training step against the trainers people use: same data, model, batches and hyper-parameters, one process each.
+
+`python benchmarks/train_step.py` prints a Markdown table in a few minutes on two cores. TRL takes part where it is installed.
+`--device cuda --shape full` trains a dots.ocr of its real shape, with random weights, on A4 pages instead.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib.util
+import json
+import logging
+import statistics
+import subprocess
+import sys
+import tempfile
+import warnings
+from pathlib import Path
+from typing import Any
+
+import contenders
+from contenders import Case, Result
+
+NANO_LINES = Case("nano", "frozen", 64, 4, 8, (96, 384), 32, 5)
+DOTS_SNIPPETS = Case("tiny dots.ocr", "frozen", 48, 4, 8, (224, 504), 112, 8)
+DOTS_WORDS = Case("tiny dots.ocr", "frozen", 16, 3, 8, (224, 504), 112, 24, vocabulary=151_936)
+CASES = (
+    NANO_LINES,
+    NANO_LINES._replace(tower="trained"),
+    DOTS_SNIPPETS,
+    DOTS_SNIPPETS._replace(tower="trained"),
+    DOTS_WORDS,
+    DOTS_WORDS._replace(tower="trained"),
+)
+A4_150 = Case(
+    "dots.ocr, A4 at 150 dpi", "frozen", 16, 3, 1, (1240, 1240), 1754, 400, vocabulary=151_936, device="cuda", dtype="bfloat16"
+)
+A4_200 = A4_150._replace(model="dots.ocr, A4 at 200 dpi", size=(1654, 1654), height=2339)
+PAGES = tuple(page._replace(tower=tower) for page in (A4_150, A4_200) for tower in ("frozen", "trained"))
+
+
+def contend(contender: str, case: Case, folder: Path) -> Result:
+    """In a process of its own, because memory is measured."""
+    into = Path(tempfile.mkdtemp(dir=folder))
+    request = json.dumps({"contender": contender, "case": case._asdict(), "models": str(folder), "folder": str(into)})
+    done = subprocess.run([sys.executable, __file__, "--request", request], capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise SystemExit(f"{contender} failed on {case.model}:\n{done.stderr[-3000:]}")
+    return Result(**json.loads((into / "result.json").read_text("utf-8")))
+
+
+def serve(request: dict[str, Any]) -> None:
+    warnings.simplefilter("ignore")
+    logging.disable(logging.WARNING)
+    folder = Path(request["folder"])
+    case = Case(**{**request["case"], "size": tuple(request["case"]["size"])})
+    model, samples = contenders.model_of(case, Path(request["models"])), contenders.samples_of(case, folder / "pages")
+    result = contenders.RUNS[request["contender"]](case, model, samples, folder)
+    (folder / "result.json").write_text(json.dumps(result._asdict()), "utf-8")
+
+
+def measured(case: Case, repeats: int, folder: Path) -> dict[str, list[Result]]:
+    """Contenders take turns, so that what else the machine does falls on all of them."""
+    names = [n for n in contenders.RUNS if n != "TRL" or importlib.util.find_spec("trl")]
+    found: dict[str, list[Result]] = {name: [] for name in names}
+    for _ in range(repeats):
+        for name in names:
+            found[name].append(contend(name, case, folder))
+    return found
+
+
+def table(case: Case, found: dict[str, list[Result]]) -> list[str]:
+    """Per contender: medians over later epochs; `best` compares the fastest epochs, which other load disturbs least."""
+    later = {name: [case.samples / s for r in results for s in r.epochs[1:]] for name, results in found.items()}
+    peaks = {name: min(r.peak for r in results) for name, results in found.items()}
+    ours, rows = found["ocrtune"][0], []
+    for name, results in found.items():
+        apart = max(abs(a - b) for a, b in zip(results[0].losses, ours.losses, strict=True))
+        cells = [
+            f"{case.model}, {case.vocabulary:,} words" if case.model != "nano" else case.model,
+            case.tower,
+            name,
+            f"{max(case.samples / r.epochs[0] for r in results):.1f}",
+            f"{statistics.median(later[name]):.1f}",
+            f"{statistics.median(later['ocrtune']) / statistics.median(later[name]):.2f}",
+            f"{max(later['ocrtune']) / max(later[name]):.2f}",
+            f"{peaks[name]:.0f}",
+            f"{peaks['ocrtune'] / peaks[name]:.2f}",
+            f"{min(r.peak - r.loaded for r in results):.0f}",
+            f"{apart:.1e}",
+        ]
+        if case.device.startswith("cuda"):
+            speed = max(later[name]) / case.samples
+            cells += [f"{ours.tokens * speed:.0f}", f"{ours.work * speed / ours.limit:.0%}"]
+        rows.append(f"| {' | '.join(cells)} |")
+    return rows
+
+
+def head(device: str) -> list[str]:
+    names = ["model", "tower", "trainer", "samples/s, epoch 1", "samples/s, later", "ocrtune faster by", "best epochs",
+             "peak MiB", "ocrtune's share", "MiB by training", "losses apart"]  # fmt: skip
+    names += ["tokens/s", "share of bf16 limit"] if device.startswith("cuda") else []
+    return [f"| {' | '.join(names)} |", f"| {' | '.join(['---'] * 3 + ['---:'] * (len(names) - 3))} |"]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--request", help=argparse.SUPPRESS)
+    parser.add_argument("--model", choices=["all", "nano", "dots", "dots-150k"], default="all")
+    parser.add_argument("--tower", choices=["both", "frozen", "trained"], default="both")
+    parser.add_argument("--device", choices=["cpu", "cuda"], default="cpu")
+    parser.add_argument("--shape", choices=["tiny", "full"], default="tiny", help="full: dots.ocr's own, needs --device cuda")
+    parser.add_argument("--samples", type=int, help="instead of each case's own")
+    parser.add_argument("--epochs", type=int, help="instead of each case's own")
+    parser.add_argument("--repeats", type=int, default=2)
+    arguments = parser.parse_args()
+    if arguments.request:
+        serve(json.loads(arguments.request))
+        return
+    if (arguments.shape == "full") != (arguments.device == "cuda"):
+        parser.error("--shape full and --device cuda belong together")
+    chosen = {"nano": CASES[:2], "dots": CASES[2:4], "dots-150k": CASES[4:], "all": CASES}[arguments.model]
+    chosen = PAGES if arguments.shape == "full" else chosen
+    print("\n".join(head(arguments.device)), flush=True)
+    with tempfile.TemporaryDirectory() as folder:
+        for case in chosen:
+            if arguments.tower in ("both", case.tower):
+                changed = case._replace(samples=arguments.samples or case.samples, epochs=arguments.epochs or case.epochs)
+                print("\n".join(table(changed, measured(changed, arguments.repeats, Path(folder)))), flush=True)
+
+
+if __name__ == "__main__":
+    main()
