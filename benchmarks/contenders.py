@@ -33,6 +33,7 @@ class Case(NamedTuple):
     vocabulary: int = 512
     device: str = "cpu"
     dtype: str = "float32"
+    same: bool = False  # batches: ocrtune's for all, else each trainer's own
 
 
 class Result(NamedTuple):
@@ -260,7 +261,7 @@ def shared_arguments(case: Case, folder: Path) -> dict[str, Any]:
 
 
 def timed(trainer: Any, one: Ready, case: Case) -> Result:
-    """The trainer's own loop over batches in the given order."""
+    """The trainer's own loop, over its own shuffled batches or those of ocrtune."""
     from torch.utils.data import DataLoader
     from transformers import TrainerCallback
 
@@ -278,7 +279,8 @@ def timed(trainer: Any, one: Ready, case: Case) -> Result:
         loader = DataLoader(trainer.train_dataset, batch_sampler=one.order, collate_fn=trainer.data_collator)
         return trainer.accelerator.prepare(loader)
 
-    trainer.get_train_dataloader = batches
+    if case.same:
+        trainer.get_train_dataloader = batches
     trainer.add_callback(Clock())
     loaded, began = memory(case.device), time.monotonic()
     trainer.train()

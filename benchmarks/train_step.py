@@ -69,35 +69,38 @@ def measured(case: Case, repeats: int, folder: Path) -> dict[str, list[Result]]:
     return found
 
 
-def table(case: Case, found: dict[str, list[Result]]) -> list[str]:
-    """Per contender: medians over later epochs; `best` compares the fastest epochs, which other load disturbs least."""
-    later = {name: [case.samples / s for r in results for s in r.epochs[1:]] for name, results in found.items()}
-    peaks = {name: min(r.peak for r in results) for name, results in found.items()}
-    ours, rows = found["ocrtune"][0], []
-    for name, results in found.items():
-        apart = max(abs(a - b) for a, b in zip(results[0].losses, ours.losses, strict=True))
+def table(case: Case, own: dict[str, list[Result]], same: dict[str, list[Result]]) -> list[str]:
+    """Per contender: the fastest of all later epochs, which other load disturbs least; median by median beside it."""
+    speeds, shared = (
+        {n: [case.samples / s for r in rs for s in r.epochs[1:]] for n, rs in found.items()} for found in (own, same)
+    )
+    peaks = {name: statistics.median(r.peak for r in results) for name, results in own.items()}
+    ours, rows = own["ocrtune"][0], []
+    for name, results in own.items():
+        apart = max(abs(a - b) for a, b in zip(same[name][0].losses, same["ocrtune"][0].losses, strict=True))
         cells = [
             f"{case.model}, {case.vocabulary:,} words" if case.model != "nano" else case.model,
             case.tower,
             name,
             f"{max(case.samples / r.epochs[0] for r in results):.1f}",
-            f"{statistics.median(later[name]):.1f}",
-            f"{statistics.median(later['ocrtune']) / statistics.median(later[name]):.2f}",
-            f"{max(later['ocrtune']) / max(later[name]):.2f}",
+            f"{max(speeds[name]):.1f}",
+            f"{max(speeds['ocrtune']) / max(speeds[name]):.2f}",
+            f"{statistics.median(speeds['ocrtune']) / statistics.median(speeds[name]):.2f}",
+            f"{max(shared['ocrtune']) / max(shared[name]):.2f}",
             f"{peaks[name]:.0f}",
             f"{peaks['ocrtune'] / peaks[name]:.2f}",
-            f"{min(r.peak - r.loaded for r in results):.0f}",
+            f"{statistics.median(r.peak - r.loaded for r in results):.0f}",
             f"{apart:.1e}",
         ]
         if case.device.startswith("cuda"):
-            speed = max(later[name]) / case.samples
+            speed = max(speeds[name]) / case.samples
             cells += [f"{ours.tokens * speed:.0f}", f"{ours.work * speed / ours.limit:.0%}"]
         rows.append(f"| {' | '.join(cells)} |")
     return rows
 
 
 def head(device: str) -> list[str]:
-    names = ["model", "tower", "trainer", "samples/s, epoch 1", "samples/s, later", "ocrtune faster by", "best epochs",
+    names = ["model", "tower", "trainer", "samples/s, epoch 1", "later", "ocrtune faster by", "by medians", "at equal batches",
              "peak MiB", "ocrtune's share", "MiB by training", "losses apart"]  # fmt: skip
     names += ["tokens/s", "share of bf16 limit"] if device.startswith("cuda") else []
     return [f"| {' | '.join(names)} |", f"| {' | '.join(['---'] * 3 + ['---:'] * (len(names) - 3))} |"]
@@ -126,7 +129,9 @@ def main() -> None:
         for case in chosen:
             if arguments.tower in ("both", case.tower):
                 changed = case._replace(samples=arguments.samples or case.samples, epochs=arguments.epochs or case.epochs)
-                print("\n".join(table(changed, measured(changed, arguments.repeats, Path(folder)))), flush=True)
+                own = measured(changed, arguments.repeats, Path(folder))
+                same = measured(changed._replace(same=True), 1, Path(folder))
+                print("\n".join(table(changed, own, same)), flush=True)
 
 
 if __name__ == "__main__":
