@@ -25,6 +25,7 @@ CONTEXT = 1 * GIB  # CUDA context, cuBLAS and kernel workspaces: estimate
 SERVER = 3 * GIB // 2  # context, CUDA graphs and NCCL buffers of a vLLM worker: estimate
 BATCHED = 8192  # tokens of one prefill step of vLLM, its default for servers
 SEQUENCES = 256  # sequences whose logits vLLM holds at once, its default
+FAR = 8  # times the longest page: how far the formula from memory to pixels reaches
 STEP = 0.05  # --gpu-memory-utilization is recommended in such steps
 
 
@@ -256,12 +257,12 @@ class Line(NamedTuple):
 
 
 def line(weights: Weights, tuning: Tuning, row: Row, pixels_per_token: float) -> Line:
-    """The formula from memory to pixels, through the need of `row` (of a million pixels, if that is more) and of twice as
-    many: between two of its bends the need is linear."""
+    """The formula from memory to pixels: the chord through the need of `row` (of a million pixels, if that is more) and of
+    FAR times as many. The need bends upwards only, so between the two the chord is never too low."""
     first = max(row.visual, round(1e6 / pixels_per_token))
-    low, high = (training(weights, tuning, row._replace(visual=n * first)).total / GIB for n in (1, 2))
-    slope = max((high - low) / (first * pixels_per_token / 1e6), 1e-9)
-    return Line(2 * low - high, slope)
+    low, high = (training(weights, tuning, row._replace(visual=n * first)).total / GIB for n in (1, FAR))
+    rise = (high - low) / (FAR - 1)
+    return Line(low - rise, max(rise / (first * pixels_per_token / 1e6), 1e-9))
 
 
 # --- serving --------------------------------------------------------------------------------------------------------------

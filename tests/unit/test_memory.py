@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ocrtune import memory
@@ -185,6 +185,7 @@ TUNINGS = st.builds(
 ROWS = st.builds(lambda visual, text: Row(visual, text, text // 2), st.integers(1, 20_000), st.integers(2, 8_000))
 
 
+@settings(deadline=None)
 @given(TUNINGS, ROWS, st.integers(1, 64))
 def test_more_never_needs_less(tuning: Tuning, row: Row, rows: int) -> None:
     weights = dots()
@@ -196,21 +197,23 @@ def test_more_never_needs_less(tuning: Tuning, row: Row, rows: int) -> None:
     assert memory.training(weights, tuning._replace(checkpointing=True), row, rows).activations <= need.activations
 
 
+@settings(deadline=None)
 @given(st.integers(0, 10_000), st.integers(1, 10_000))
 def test_largest_finds_the_last_that_fits(limit: int, most: int) -> None:
     assert memory.largest(lambda n: n <= limit, most) == min(limit, most)
 
 
-@given(METHODS, st.booleans(), st.integers(1500, 12_000), st.floats(1, 2))
-def test_the_formula_is_right_between_a_page_and_twice_that_page(
+@settings(deadline=None)
+@given(METHODS, st.booleans(), st.integers(1500, 12_000), st.floats(1, memory.FAR))
+def test_the_formula_is_never_too_low_and_at_most_a_sixth_too_high(
     method: Method, checkpointing: bool, visual: int, times: float
 ) -> None:
-    """Within 3 %: where the need bends, from the logits as the largest to the layers, the line cuts the corner."""
     weights, tuning = dots(), Tuning(method, checkpointing=checkpointing)
     line = memory.line(weights, tuning, A4._replace(visual=visual), 784)
     between = A4._replace(visual=round(times * visual))
     need = memory.training(weights, tuning, between).total / GIB
-    assert line.base + line.slope * between.visual * 784 / 1e6 == pytest.approx(need, rel=0.03)
+    told = line.base + line.slope * between.visual * 784 / 1e6
+    assert need * 0.999 <= told <= need * 7 / 6
 
 
 def test_four_bits_save_nothing_where_the_tower_is_large() -> None:

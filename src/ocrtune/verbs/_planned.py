@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from ocrtune.core import Noun
 from ocrtune.lengths import Bin, bars
-from ocrtune.memory import CONTEXT, GIB, SERVER, Method
+from ocrtune.memory import CONTEXT, FAR, GIB, SERVER, Method
 from ocrtune.verbs._sweep import Sweep, table
 
 MOST_PIXELS = 100_000_000  # no larger budget is looked for
@@ -179,7 +179,9 @@ def _training(plan: Planned) -> Iterator[str]:
         yield from ("", "Too large even alone:", "")
     for fit in lost:
         yield f"- {fit.gpu}, {_how(fit)}: {fit.too_large:,} of {plan.pages.count:,} pages, the largest is `{fit.largest}`"
-    yield from ("", "From memory to pixels, for one page a step: max_pixels ≈ (room − base) / slope × 1,000,000", "")
+    yield from ("", "From memory to pixels, for one page a step: max_pixels ≈ (room − base) / slope × 1,000,000,")
+    yield f"from the longest page (a million pixels at least) to {FAR} times as many:"
+    yield ""
     for need in plan.needs:
         yield f"- {_how(need)}: base {need.base:.2f} GiB, slope {need.slope:.3f} GiB"
     yield from ("", TRAINING_NOTE)
