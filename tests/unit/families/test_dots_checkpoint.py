@@ -206,3 +206,11 @@ def test_a_folder_without_stop_tokens_still_stops_at_the_end_of_an_answer(checkp
     (folder / "generation_config.json").unlink()
     model, processor = FAMILY.load(model_ref(folder), LoadOptions(device="cpu"))
     assert processor.tokenizer.convert_tokens_to_ids("<|endofassistant|>") in model.generation_config.eos_token_id
+
+
+def test_four_bits_are_for_the_language_model_alone(checkpoint: Path) -> None:
+    pytest.importorskip("bitsandbytes", reason="the extra qlora is not installed")
+    model, _ = FAMILY.load(model_ref(checkpoint), LoadOptions(device="cpu", quantization="4bit"))
+    small = {name for name, module in model.named_modules() if type(module).__module__.startswith("bitsandbytes")}
+    assert small and all(name.startswith("model.layers.") for name in small)
+    assert model.get_image_features(torch.randn(16, 588), torch.tensor([[1, 4, 4]])).pooler_output[0].shape == (4, 64)

@@ -113,11 +113,15 @@ def test_a_place_without_a_picture_and_the_reverse_are_errors_with_both_numbers(
         ((1653, 2339), (1652, 2352)),  # A4 at 200 dpi
         ((42, 70), (56, 56)),  # 1.5 and 2.5 tiles: half-way goes to the even number
         ((10, 10), (56, 56)),  # up to min_pixels
+        ((1000, 10), (560, 28)),  # a side below half a tile: as in vLLM, not as in dots.ocr's own parser
         ((5000, 7000), (2828, 3948)),  # down to max_pixels
     ],
 )
 def test_it_sees_whole_tiles_within_its_bounds(user: Any, size: tuple[int, int], seen: tuple[int, int]) -> None:
     assert FAMILY.sees(user, Size(*size)) == seen
+    if size[0] * size[1] < 100_000:
+        grid = user(text=[PLACE], images=[Image.new("RGB", size)], return_tensors="pt")["image_grid_thw"][0].tolist()
+        assert grid == [1, seen[1] // 14, seen[0] // 14]
 
 
 def test_a_page_of_a4_at_200_dpi_is_4956_tokens(user: Any) -> None:
@@ -127,6 +131,24 @@ def test_a_page_of_a4_at_200_dpi_is_4956_tokens(user: Any) -> None:
 def test_a_strip_that_no_tower_can_read_is_an_error(user: Any) -> None:
     with pytest.raises(InputError, match="too thin"):
         FAMILY.sees(user, Size(9000, 40))
+
+
+def test_a_conversation_with_its_pictures_becomes_inputs_in_one_call(user: Any) -> None:
+    """As other trainers ask for it."""
+    talk = [{"role": "user", "content": [{"type": "image", "image": Image.new("RGB", (84, 56))}, {"type": "text", "text": "Q"}]}]
+    made = user.apply_chat_template(talk, tokenize=True, return_dict=True, return_tensors="pt", add_generation_prompt=True)
+    row = FAMILY.encode(user, Ask((Image.new("RGB", (84, 56)),), "Q"))
+    assert {k: v.tolist() for k, v in made.items()} == {k: v.tolist() for k, v in row.inputs.items()}
+
+
+def test_a_saved_processor_comes_back_as_it_was(user: Any, tmp_path: Path) -> None:
+    from transformers import AutoProcessor
+
+    user.save_pretrained(tmp_path)
+    again = AutoProcessor.from_pretrained(tmp_path)
+    assert type(again) is type(user) and again.image_token_id == user.image_token_id
+    assert again.image_processor.to_dict() == user.image_processor.to_dict()
+    assert rendered(again, ("user", PARTS)) == MARKED
 
 
 def test_a_tokenizer_of_another_model_is_refused(user: Any) -> None:
