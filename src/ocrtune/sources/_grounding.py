@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 from ocrtune.core.document import Point
 from ocrtune.errors import InputError
-from ocrtune.sources._objects import FRACTIONS, Mark, Plane
+from ocrtune.sources._objects import FRACTIONS, Mark, Plane, points_of
 
 PLACEHOLDER = re.compile(r"<ref-object>|<bbox>")
 INLINE = re.compile(
@@ -35,7 +35,7 @@ class Objects(NamedTuple):
     def fractions(self) -> bool:
         """Whether the boxes look like fractions of the sides although pixels are declared."""
         values = [value for box in self.boxes for point in box for value in point]
-        return self.units is None and bool(values) and max(values) <= 1 and any(v != int(v) for v in values)
+        return self.units is None and bool(values) and all(0 <= v <= 1 for v in values) and any(0 < v < 1 for v in values)
 
 
 class Said(NamedTuple):
@@ -55,14 +55,18 @@ def objects_of(fields: Mapping[str, Any]) -> Objects | None:
             raise InputError(f"objects is not JSON ({cause})") from cause
     if not given:
         return None
-    if not isinstance(given, Mapping) or not isinstance(given.get("bbox"), Sequence):
+    if not isinstance(given, Mapping):
         raise InputError("objects must hold lists `ref` and `bbox`")
-    if any(given.get("image_id") or ()):
+    names, boxes, pictures = (given.get(key) or [] for key in ("ref", "bbox", "image_id"))
+    if not isinstance(names, list) or not isinstance(boxes, list):
+        raise InputError("objects must hold lists `ref` and `bbox`")
+    if any(pictures) if isinstance(pictures, list) else pictures:
         raise InputError("objects on several images; a sample shows exactly one")
     units = {"real": None, "norm1": FRACTIONS}
-    if (kind := given.get("bbox_type") or "real") not in units:
+    kind = str(given.get("bbox_type") or "real")
+    if kind not in units:
         raise InputError(f"bbox_type {kind!r} is none of {', '.join(units)}")
-    return Objects([str(name) for name in given.get("ref") or ()], [points_of(box) for box in given["bbox"]], units[kind])
+    return Objects([str(name) for name in names], [points_of(box) for box in boxes], units[kind])
 
 
 def fill(texts: Sequence[str], objects: Objects) -> list[Said]:
@@ -106,15 +110,6 @@ def above_thousand(marks: Sequence[Mark]) -> float | None:
     """The largest number where it is above 1000."""
     most = max((value for mark in marks for point in mark.points for value in point), default=0.0)
     return most if most > TOP else None
-
-
-def points_of(numbers: Any) -> tuple[Point, ...]:
-    """Two corners of four numbers, an outline of more; nothing for what is neither."""
-    if not isinstance(numbers, Sequence) or len(numbers) < 4 or len(numbers) % 2:
-        return ()
-    if not all(isinstance(v, int | float) and not isinstance(v, bool) for v in numbers):
-        return ()
-    return tuple(zip(map(float, numbers[0::2]), map(float, numbers[1::2]), strict=True))
 
 
 def _boxes(body: str) -> Iterator[list[float]]:

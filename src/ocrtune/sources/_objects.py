@@ -21,6 +21,7 @@ from ocrtune.imaging import IMAGE_SUFFIXES, raster
 from ocrtune.labelling import PLACEHOLDERS, UNREADABLE, called
 
 SLACK = 1.0  # pixels: inclusive right edges, and counting from 1
+BEYOND = 1e9  # no coordinate, in whatever unit
 SAME_SHAPE = 0.01  # relative difference of two aspect ratios that are called equal
 TURNS: Mapping[int, Callable[[float, float], Point]] = {
     1: lambda x, y: (x, y),
@@ -129,7 +130,7 @@ def _without_placeholder(region: Region) -> Region:
 
 def _placed(given: Labelled, names: tuple[str, ...]) -> Placed | Rejected:
     """On the upright picture, or why not; a missing picture does not keep its labels from being judged."""
-    if not given.picture.is_file():
+    if not _is_file(given.picture):
         problems = (*given.problems, *_judged(given), Problem(kind="missing-picture", detail=str(given.picture)))
         return Rejected(given.where, f"no such image: {given.picture}", problems, names)
     try:
@@ -264,6 +265,22 @@ def box_of(points: Sequence[Point], plane: Plane) -> Box | None:
     return Box(left=left, top=top, right=right, bottom=bottom, polygon=tuple(turned) if len(turned) > 2 else None)
 
 
+def points_of(flat: object) -> tuple[Point, ...]:
+    """Points of x, y, x, y … in a list as JSON has it; nothing where it is no such list of four or more numbers."""
+    if not isinstance(flat, list | tuple) or len(flat) < 4 or len(flat) % 2:
+        return ()
+    if not all(isinstance(value, int | float) and not isinstance(value, bool) for value in flat):
+        return ()
+    numbers = [float(value) if abs(value) < BEYOND else math.nan for value in flat]
+    return tuple(zip(numbers[0::2], numbers[1::2], strict=True))
+
+
+def declared_size(width: object, height: object) -> Size | None:
+    """The size that a file declares for its picture; None where it is none."""
+    sides = [side for side in (width, height) if isinstance(side, int | float) and 1 <= side < BEYOND]
+    return Size(int(sides[0]), int(sides[1])) if len(sides) == 2 else None
+
+
 def _span(values: Sequence[float]) -> tuple[float, float]:
     return min(values), max(values)
 
@@ -297,7 +314,15 @@ def named_picture(name: Path, folder: Path) -> Path | None:
     tried += [
         place / part for place in _folders(folder) for part in dict.fromkeys((name, Path(name.name))) if not part.is_absolute()
     ]
-    return next((file for file in tried if file.is_file()), None)
+    return next(filter(_is_file, tried), None)
+
+
+def _is_file(path: Path) -> bool:
+    """Also for what label files call a name: too long for one, or with a NUL in it."""
+    try:
+        return path.is_file()
+    except (OSError, ValueError):
+        return False
 
 
 def _folders(folder: Path) -> list[Path]:

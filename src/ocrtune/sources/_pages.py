@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from ocrtune.core import Size
 from ocrtune.core.document import Point
 from ocrtune.sources._kinds import layout_kind
-from ocrtune.sources._objects import SLACK, Plane
+from ocrtune.sources._objects import SLACK, Plane, declared_size
 from ocrtune.sources._xml import children, number_in, numbers, text_in
 
 if TYPE_CHECKING:
@@ -53,17 +53,17 @@ class Sheet(NamedTuple):
 # --- PAGE -----------------------------------------------------------------------------------------------------------------
 
 
-def page_sheet(root: Element) -> Sheet | None:
-    """The page of a PAGE file (all versions); None where it has none."""
-    page = next(root.iter("Page"), None)
-    if page is None:
-        return None
+def page_sheets(root: Element) -> Iterator[Sheet]:
+    """The page of a PAGE file (all versions)."""
+    for page in children(root, "Page"):
+        yield _page_sheet(page)
+
+
+def _page_sheet(page: Element) -> Sheet:
     order = {name: rank for rank, name in enumerate(_page_order(page.find("ReadingOrder")))}
     regions = sorted(_page_regions(page), key=lambda region: order.get(region.get("id", ""), LAST))
-    size = Size(int(number_in(page, "imageWidth") or 0), int(number_in(page, "imageHeight") or 0))
-    return Sheet(
-        page.get("imageFilename"), size if all(size) else None, tuple(map(_page_block, regions)), page.get("primaryLanguage")
-    )
+    size = declared_size(number_in(page, "imageWidth"), number_in(page, "imageHeight"))
+    return Sheet(page.get("imageFilename"), size, tuple(map(_page_block, regions)), page.get("primaryLanguage"))
 
 
 def _page_order(group: Element | None) -> Iterator[str]:
@@ -138,13 +138,10 @@ def alto_sheets(root: Element) -> Iterator[Sheet]:
 
 def _alto_units(page: Element, unit: str) -> Plane | Size | None:
     """Tenths of millimetres and 1/1200 inches are fractions of the page's own size; pixels are checked against the picture."""
-    width, height = number_in(page, "WIDTH"), number_in(page, "HEIGHT")
-    if not width or not height:
-        space = page.find("PrintSpace")
-        width, height = (number_in(space, "WIDTH"), number_in(space, "HEIGHT")) if space is not None else (None, None)
-    if not width or not height:
-        return None
-    return Size(int(width), int(height)) if unit == "pixel" else Plane(width, height, slack=SLACK)
+    places = (page, *children(page, "PrintSpace"))
+    sizes = (declared_size(number_in(place, "WIDTH"), number_in(place, "HEIGHT")) for place in places)
+    size = next(filter(None, sizes), None)
+    return size if size is None or unit == "pixel" else Plane(*size, slack=SLACK)
 
 
 def _alto_block(block: Element, labels: Mapping[str, str], order: Mapping[str, int]) -> Block:

@@ -8,16 +8,15 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from ocrtune.contracts import Draft, Rejected
-from ocrtune.core import Size
 from ocrtune.core.document import Point
 from ocrtune.options import SourceOptions
 from ocrtune.sources._kinds import layout_kind
-from ocrtune.sources._objects import Labelled, Mark, boxes, layout, named_picture
+from ocrtune.sources._objects import Labelled, Mark, boxes, declared_size, layout, named_picture, points_of
 from ocrtune.sources.records import GROUP_KEYS, HEAD, first, tags_of
 
 IMAGES = re.compile(r'"images"\s*:\s*\[\s*\{[^\]]*?"(?:file_name|coco_url)"\s*:')
@@ -40,24 +39,35 @@ class Coco:
     def read(self, path: Path, options: SourceOptions) -> Iterator[Draft | Rejected]:
         try:
             content = json.loads(path.read_text("utf-8-sig"))
-            images, annotations = content["images"], content["annotations"]
-            categories = {item["id"]: str(item["name"]) for item in content.get("categories", ())}
+            images, annotations = _records(content["images"]), _records(content["annotations"])
+            categories = {_key(item.get("id")): str(item["name"]) for item in _records(content.get("categories") or [])}
         except (ValueError, KeyError, TypeError, RecursionError) as cause:
             yield Rejected(str(path), f"not a COCO file, or a broken one ({type(cause).__name__}: {cause})")
             return
-        by_image: dict[Any, list[Mapping[str, Any]]] = {}
+        by_image: dict[str, list[Mapping[str, Any]]] = {}
         for item in annotations:
-            by_image.setdefault(item.get("image_id"), []).append(item)
+            by_image.setdefault(_key(item.get("image_id")), []).append(item)
         sampled = layout if _is_layout(categories.values()) else boxes
         for image in images:
             where = f"{path} image {image.get('id')}"
             if not image.get("file_name"):
                 yield Rejected(where, "the image has no file_name")
                 continue
-            marks = tuple(_mark(item, categories) for item in by_image.pop(image.get("id"), ()))
+            marks = tuple(_mark(item, categories) for item in by_image.pop(_key(image.get("id")), ()))
             yield sampled(_labelled(where, path, image, marks))
         for name, lost in by_image.items():
             yield Rejected(f"{path} image {name}", f"{len(lost)} annotations of an image that the file does not have")
+
+
+def _records(value: Any) -> list[Mapping[str, Any]]:
+    if not isinstance(value, list) or not all(isinstance(item, Mapping) for item in value):
+        raise TypeError("images, annotations and categories must be lists of objects")
+    return value
+
+
+def _key(number: Any) -> str:
+    """Ids are numbers in most files and text in some; a few mix the two."""
+    return str(number)
 
 
 def _is_layout(names: Any) -> bool:
@@ -70,16 +80,15 @@ def _labelled(where: str, path: Path, image: Mapping[str, Any], marks: tuple[Mar
     split = path.stem.rpartition("_")[2]  # instances_train2017.json stands in annotations/, its pictures in train2017/
     places = (path.parent, path.parent / split, path.parent.parent / split)
     picture = next(filter(None, (named_picture(named, place) for place in places)), path.parent / named)
-    width, height = image.get("width"), image.get("height")
-    size = Size(int(width), int(height)) if width and height else None
+    size = declared_size(image.get("width"), image.get("height"))
     group = first(image, (*GROUP_KEYS, "doc_name"))
     return Labelled(
         where, picture, marks, size, group=str(image[group]) if group else str(image["file_name"]), tags=tags_of(image)
     )
 
 
-def _mark(item: Mapping[str, Any], categories: Mapping[Any, str]) -> Mark:
-    name = categories.get(item.get("category_id"), "object")
+def _mark(item: Mapping[str, Any], categories: Mapping[str, str]) -> Mark:
+    name = categories.get(_key(item.get("category_id")), "object")
     inside = item.get("attributes")
     places = (item, inside) if isinstance(inside, Mapping) else (item,)
     text = next((str(place[key]) for key in TEXT_KEYS for place in places if isinstance(place.get(key), str)), "")
@@ -89,13 +98,12 @@ def _mark(item: Mapping[str, Any], categories: Mapping[Any, str]) -> Mark:
 
 def _points(item: Mapping[str, Any]) -> tuple[Point, ...]:
     """The outline where the object is one polygon, else the corners of its bbox, else those around its polygons."""
-    outlines = [_pairs(part) for part in _lists(item.get("segmentation"))]
-    outlines = [outline for outline in outlines if len(outline) > 2]
+    outlines = [outline for part in _lists(item.get("segmentation")) if len(outline := points_of(part)) > 2]
     if len(outlines) == 1:
         return outlines[0]
-    box = item.get("bbox")
-    if isinstance(box, Sequence) and len(box) == 4 and all(isinstance(v, int | float) for v in box):
-        left, top, width, height = map(float, box)
+    box = points_of(item.get("bbox"))
+    if len(box) == 2:
+        (left, top), (width, height) = box
         return ((left, top), (left + width, top + height))
     xs, ys = [x for o in outlines for x, _ in o], [y for o in outlines for _, y in o]
     return ((min(xs), min(ys)), (max(xs), max(ys))) if outlines else ()
@@ -106,9 +114,3 @@ def _lists(value: Any) -> list[Any]:
     if not isinstance(value, list) or not value:
         return []
     return value if isinstance(value[0], list) else [value]
-
-
-def _pairs(flat: Sequence[Any]) -> tuple[Point, ...]:
-    if len(flat) % 2 or not all(isinstance(v, int | float) for v in flat):
-        return ()
-    return tuple((float(x), float(y)) for x, y in zip(flat[0::2], flat[1::2], strict=True))

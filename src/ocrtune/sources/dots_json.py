@@ -13,11 +13,11 @@ from pathlib import Path
 from typing import Any
 
 from ocrtune.contracts import Draft, Rejected
-from ocrtune.core.document import Markup, Point
+from ocrtune.core.document import Markup
 from ocrtune.imaging import IMAGE_SUFFIXES
 from ocrtune.options import SourceOptions
 from ocrtune.sources._kinds import layout_kind
-from ocrtune.sources._objects import Labelled, Mark, layout, picture_beside
+from ocrtune.sources._objects import Labelled, Mark, layout, picture_beside, points_of
 from ocrtune.sources.records import column_names, read_records
 
 MARKUP: Mapping[str, Markup] = {"table": "html", "formula": "latex"}
@@ -83,11 +83,4 @@ def _record_of(path: Path) -> Mapping[str, Any] | None:
 def _mark(cell: Mapping[str, Any]) -> Mark:
     kind = layout_kind(str(cell.get("category", "text"))) or str(cell.get("category")).strip().lower()
     text = str(cell.get("text") or "")
-    return Mark(_corners(cell.get("bbox")), kind, text, markup=MARKUP.get(kind, "markdown") if text else "plain")
-
-
-def _corners(value: Any) -> tuple[Point, ...]:
-    if not isinstance(value, list) or len(value) != 4 or not all(isinstance(v, int | float) for v in value):
-        return ()
-    left, top, right, bottom = map(float, value)
-    return ((left, top), (right, bottom))
+    return Mark(points_of(cell.get("bbox")), kind, text, markup=MARKUP.get(kind, "markdown") if text else "plain")

@@ -15,7 +15,7 @@ from ocrtune.errors import InputError
 from ocrtune.imaging import open_image
 from ocrtune.options import SourceOptions
 from ocrtune.sources._objects import Labelled, Mark, Turned, box_of, boxes, layout, picture_beside, plane_of
-from ocrtune.sources._pages import Block, Line, Sheet, alto_sheets, page_sheet
+from ocrtune.sources._pages import Block, Line, Sheet, alto_sheets, page_sheets
 from ocrtune.sources._xml import parse, root_name
 
 
@@ -30,13 +30,13 @@ class PageXml:
     def read(self, path: Path, options: SourceOptions) -> Iterator[Draft | Rejected]:
         try:
             root = parse(path)
+            sheets = list(alto_sheets(root) if root.tag == "alto" else page_sheets(root))
         except InputError as cause:
             yield Rejected(str(path), str(cause))
             return
-        if root.tag == "alto":
-            sheets = list(alto_sheets(root))
-        else:
-            sheets = [page for page in (page_sheet(root),) if page is not None]
+        except RecursionError:
+            yield Rejected(str(path), "regions inside regions without end")
+            return
         if not sheets:
             yield Rejected(str(path), "the file has no page")
         for number, sheet in enumerate(sheets, start=1):

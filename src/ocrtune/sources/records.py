@@ -244,7 +244,8 @@ def image_file(value: Any, folder: Path, spool: Callable[[bytes], Path]) -> Path
         raise InputError(f"the image is on the network ({value[:80]}): download it first")
     file = Path(unquote(urlsplit(value).path) if value.startswith("file://") else value.replace("\\", "/"))
     beside = Path(file.name) if file.is_absolute() else file
-    places = (*((file,) if file.is_absolute() else ()), folder / beside, folder / "images" / beside)
+    places = [file] if file.is_absolute() else []
+    places += [folder / beside, folder / "images" / beside]
     try:
         found = next((place for place in places if place.is_file()), None)
     except OSError as cause:  # most often a picture as bare base64 text, far too long for a name

@@ -14,7 +14,7 @@ from ocrtune.core import Size
 from ocrtune.core.document import Point
 from ocrtune.errors import InputError
 from ocrtune.options import SourceOptions
-from ocrtune.sources._objects import Labelled, Mark, boxes, picture_beside
+from ocrtune.sources._objects import Labelled, Mark, boxes, declared_size, picture_beside
 from ocrtune.sources._xml import number_in, parse, root_name, text_in
 
 if TYPE_CHECKING:
@@ -48,8 +48,7 @@ def _declared(root: Element) -> Size | None:
     size = root.find("size")
     if size is None:
         return None
-    width, height = number_in(size, "width"), number_in(size, "height")
-    return Size(int(width), int(height)) if width and height and width > 0 and height > 0 else None
+    return declared_size(number_in(size, "width"), number_in(size, "height"))
 
 
 def _mark(item: Element) -> Mark:

@@ -81,8 +81,8 @@ def run(config: Config, into: RunDir) -> Converted:
     """Write every split anew; pictures that are there stay."""
     data = into.resolve(config.data, "dataset")
     into.link(data=config.data)
-    splits = {split: load_split(data, split) for split in config.splits}
-    if not any(splits.values()):
+    splits = {split: samples for split in config.splits if (samples := load_split(data, split))}
+    if not splits:
         raise InputError(f"{data} has no samples in {', '.join(config.splits)}", hint="choose others with --splits")
     speaker = _speaker(config, into) if config.dialect else None
     written, left_out = 0, []
@@ -105,8 +105,9 @@ def run(config: Config, into: RunDir) -> Converted:
 
 
 def _account(config: Config, left_out: Sequence[tuple[str, str]], written: int, into: RunDir) -> None:
-    rows = (json.dumps({"id": name, "why": why}, ensure_ascii=False) + "\n" for name, why in left_out)
-    into.write("left_out.jsonl", "".join(rows))
+    if left_out:
+        rows = (json.dumps({"id": name, "why": why}, ensure_ascii=False) + "\n" for name, why in left_out)
+        into.write("left_out.jsonl", "".join(rows))
     if left_out and (config.strict or not written):
         name, why = left_out[0]
         raise InputError(

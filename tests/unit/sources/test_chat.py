@@ -157,6 +157,9 @@ def test_a_box_in_the_question_is_the_part_that_is_asked_about(tmp_path: Path) -
         ({"ref": ["a", "b"], "bbox": [[1, 2, 3, 4]] * 3, "image_id": [0, 0, 1]}, "several images"),
         ({"ref": ["a", "b"], "bbox": [[1, 2, 3, 4]] * 3, "bbox_type": "norm7"}, "norm7"),
         ({"ref": ["a", "b"], "bbox": [[1, 2], [1, 2, 1, 4], [50, 50, 60, 60]]}, "none of its 3 boxes"),
+        ({"ref": 5, "bbox": [[1, 2, 3, 4]] * 3}, "must hold lists"),
+        ({"ref": ["a", "b"], "bbox": "12"}, "must hold lists"),
+        ("[1", "not JSON"),
         (None, "has no objects"),
     ],
 )

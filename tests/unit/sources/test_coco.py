@@ -105,3 +105,18 @@ def test_what_is_no_coco_file_is_not_claimed_or_says_why(content: str, tmp_path:
     if Coco().claims(tmp_path / "x.json"):
         (record,) = Coco().read(tmp_path / "x.json", SourceOptions())
         assert isinstance(record, Rejected) and "COCO" in record.why
+
+
+HOSTILE = [None, 5, "x", [], {}, [None], 1e400, float("nan"), 10**400, [10**400] * 4, True, "\0", "x" * 5000]
+
+
+@pytest.mark.parametrize("value", HOSTILE, ids=lambda value: repr(value)[:20])
+@pytest.mark.parametrize("place", ["images", "annotations", "categories", "file_name", "width", "bbox", "segmentation", "id"])
+def test_whatever_stands_in_a_file_is_a_sample_or_a_reason(place: str, value: Any, tmp_path: Path) -> None:
+    content: dict[str, Any] = {"images": [dict(IMAGE)], "annotations": [dict(WORD)], "categories": TEXT}
+    if place in content:
+        content[place] = value
+    else:
+        content["images"][0][place] = content["annotations"][0][place] = value
+    (tmp_path / "x.json").write_text(json.dumps(content))
+    assert all(isinstance(record, Draft | Rejected) for record in Coco().read(tmp_path / "x.json", SourceOptions()))

@@ -132,6 +132,26 @@ def test_alto_reading_order_and_tags_are_heeded(tmp_path: Path) -> None:
     assert [r.kind for r in record.target.regions] == ["text", "title"]
 
 
+@pytest.mark.parametrize("value", ["", "nan", "inf", "-5", "1e400", "x,y", "9" * 400])
+def test_numbers_that_are_none_leave_a_sample_or_a_reason(value: str, tmp_path: Path) -> None:
+    pages = [
+        PAGE.replace('imageWidth="200"', f'imageWidth="{value}"'),
+        PAGE.replace("20,10 100,10", f"{value},10 100,10"),
+        PAGE.replace('index="1"', f'index="{value}"').replace("index:1", f"index:{value}"),
+        alto(width=value),
+        alto(x=value, unit="mm10"),
+    ]
+    for content in pages:
+        for options in ({}, {"objects": "regions"}, {"unit": "line"}):
+            assert read(written(tmp_path, content), **options)
+
+
+def test_regions_nested_without_end_are_refused(tmp_path: Path) -> None:
+    deep = "<TextRegion>" * 5000 + "</TextRegion>" * 5000
+    (record,) = read(written(tmp_path, f"<PcGts><Page>{deep}</Page></PcGts>"))
+    assert isinstance(record, Rejected) and "without end" in record.why
+
+
 @pytest.mark.parametrize("content", ["<PcGts/>", "<alto/>"])
 def test_a_file_without_a_page_says_so(content: str, tmp_path: Path) -> None:
     (record,) = read(written(tmp_path, content))

@@ -11,11 +11,11 @@ from PIL import Image
 from pydantic import ValidationError
 
 from ocrtune.contracts import Draft, Rejected
-from ocrtune.core import Box, BoxesTarget, Region, RegionsTarget, Sample, Target, TextTarget
+from ocrtune.core import Box, BoxesTarget, ModelRef, Region, RegionsTarget, Sample, Size, Target, TextTarget
 from ocrtune.errors import ConfigError, InputError
 from ocrtune.imaging import image_ref, open_image
 from ocrtune.options import SourceOptions
-from ocrtune.plugins import SOURCES
+from ocrtune.plugins import FAMILIES, SOURCES
 from ocrtune.runs import RunDir
 from ocrtune.sourcing import find_jobs
 from ocrtune.verbs import convert
@@ -159,3 +159,15 @@ def test_samples_without_boxes_are_left_out_by_name_or_stop_a_strict_run(tmp_pat
 def test_options_that_contradict_each_other_are_refused(wrong: dict[str, Any]) -> None:
     with pytest.raises(ValidationError):
         convert.Config(data="x", **wrong)
+
+
+def test_pixels_are_those_of_the_picture_as_the_model_sees_it(tiny_nano: Path, tmp_path: Path) -> None:
+    _, into = converted(dataset(tmp_path / "data", LAYOUT), dialect="layout", model=str(tiny_nano))
+    (row,) = rows(into.path / "train.jsonl")
+    family = FAMILIES.get("auto")()
+    sees = family.sees(family.load_processor(ModelRef(base=str(tiny_nano))), Size(200, 100))
+    cells = json.loads(row["messages"][1]["content"])
+    assert sees != (200, 100) and [cell["bbox"] for cell in cells] == [
+        [round(0.25 * sees.width), 0, round(0.75 * sees.width), round(0.1 * sees.height)],
+        [0, round(0.2 * sees.height), sees.width, round(0.9 * sees.height)],
+    ]
