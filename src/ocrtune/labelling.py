@@ -87,6 +87,20 @@ def labels_of(target: Target | None) -> tuple[str, ...] | None:
     return None
 
 
+def problems_of(target: Target | None) -> tuple[Problem, ...]:
+    """Defects that a target itself shows, whoever wrote it."""
+    if not isinstance(target, BoxesTarget | RegionsTarget):
+        return ()
+    found = []
+    for region in target.boxes if isinstance(target, BoxesTarget) else target.regions:
+        detail = repr(called(region.kind, region.text)[:40])
+        if region.box is not None and (region.box.left == region.box.right or region.box.top == region.box.bottom):
+            found.append(Problem(kind="zero-area-box", detail=detail))
+        if region.text.strip() == UNREADABLE:
+            found.append(Problem(kind="ignored-label", detail=detail))
+    return tuple(found)
+
+
 class Tally:
     """Takes records one by one and knows their defects in the end; memory does not grow with the defects."""
 

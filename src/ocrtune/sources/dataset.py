@@ -6,8 +6,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from ocrtune.contracts import Draft, Rejected
+from ocrtune.core import Problem
 from ocrtune.errors import InputError
-from ocrtune.labelling import labels_of
+from ocrtune.labelling import labels_of, problems_of
 from ocrtune.options import SourceOptions
 from ocrtune.sampling import SPLITS, load_split
 
@@ -45,7 +46,8 @@ def _read_split(folder: Path, split: str) -> Iterator[Draft | Rejected]:
         elif len(sample.images) > 1:
             yield Rejected(where, f"{len(sample.images)} images in one record; a sample shows exactly one")
         elif not image.is_file():
-            yield Rejected(where, f"no such image: {image}")
+            missing = Problem(kind="missing-picture", detail=str(image))
+            yield Rejected(where, f"no such image: {image}", (*problems_of(sample.target), missing), labels_of(sample.target))
         else:
             yield Draft(image, sample.target, sample.group, where, sample.task, sample.question, sample.tags, sample.box,
-                        labels=labels_of(sample.target))  # fmt: skip
+                        problems_of(sample.target), labels_of(sample.target))  # fmt: skip

@@ -10,6 +10,7 @@ import pytest
 from PIL import Image
 
 from ocrtune.cli.main import main
+from ocrtune.core import Box, BoxesTarget, ImageRef, Region, Sample
 from ocrtune.errors import InputError
 from ocrtune.runs import RunDir
 from ocrtune.verbs import check, prepare
@@ -97,6 +98,18 @@ def test_a_prepared_dataset_is_checked_like_its_sources(tmp_path: Path) -> None:
         prepare.run(config, directory)
     found = checked(tmp_path / "out")
     assert found.by_source == {"dataset": 3} and found.labels.objects == 6 and not found.labels.findings
+
+
+def test_a_dataset_that_others_wrote_shows_its_defects(tmp_path: Path) -> None:
+    """A box without height, ### as a text and a picture that is gone, in files that `prepare` did not make."""
+    flat = Region(text="flat", box=Box(left=0, top=0.5, right=1, bottom=0.5))
+    unread = Region(text="###", box=Box(left=0, top=0, right=1, bottom=1))
+    sample = Sample(
+        id="a", group="a", images=(ImageRef(path="gone.png"),), task="detect", target=BoxesTarget(boxes=(flat, unread))
+    )
+    (tmp_path / "train.jsonl").write_text(sample.model_dump_json() + "\n")
+    (tmp_path / "dataset.json").write_text("{}")
+    assert kinds(checked(tmp_path)) == {"zero-area-box": 1, "ignored-label": 1, "missing-picture": 1}
 
 
 @pytest.mark.skipif(not SHARED.is_dir(), reason="shared/data is not beside the repository")
