@@ -134,7 +134,8 @@ class Work(NamedTuple):
 
 
 def run(config: Config, into: RunDir) -> Planned:
-    """Writes `plan.json`, `plan.md` and the charts; a sweep's evaluations are runs of their own in here and resume."""
+    """Writes `plan.json`, `plan.md` and the charts; a sweep's evaluations are runs of their own in here and resume. Status is
+    partial while one of their readings failed, done otherwise."""
     folder = into.resolve(config.model, "model", "adapter")
     ref = model_ref(folder.parent if folder.name == "config.json" else folder)
     into.link(model=config.model, **{f"pages_{n}": name for n, name in enumerate(config.pages)})
@@ -150,7 +151,9 @@ def run(config: Config, into: RunDir) -> Planned:
         plan, outputs = plan.model_copy(update={"sweep": found}), {**outputs, "sweep": SWEEP_CHART}
     into.write(PLAN, plan)
     into.write(TABLE, "\n".join(markdown(plan)) + "\n")
-    into.finish("done", **outputs)
+    failed = sum(budget.failed for budget in plan.sweep.budgets) if plan.sweep else 0
+    message = f"{failed} readings failed; the same command tries again" if failed else None
+    into.finish("partial" if failed else "done", message=message, **outputs)
     return plan
 
 
@@ -336,9 +339,16 @@ def _measured(config: Config, subject: Subject, into: RunDir) -> Measurement:
     lines = [json.loads(line) for line in (made.path / HISTORY).read_text("utf-8").splitlines()]
     seconds = [line["seconds"] for line in lines if line["kind"] == "step"]
     each = (seconds[-1] - seconds[0]) / (len(seconds) - 1)
-    learnt = sum(m.page.split == "train" for m in subject.lengths.rows)
-    per_epoch = math.ceil(learnt / config.train.batch_size / config.train.gradient_accumulation)
-    return Measurement(steps=len(seconds) - 1, seconds_per_step=each, hours_per_epoch=each * per_epoch / 3600)
+    hours = each * _steps_per_epoch(config, subject) / 3600
+    return Measurement(steps=len(seconds) - 1, seconds_per_step=each, hours_per_epoch=hours)
+
+
+def _steps_per_epoch(config: Config, subject: Subject) -> int:
+    """Optimizer steps; with batches by tokens about as many as all tokens fill."""
+    how = config.train
+    learnt = [m.row.length for m in subject.lengths.rows if m.page.split == "train"]
+    batches = sum(learnt) / how.batch_tokens if how.batch_tokens else len(learnt) / how.batch_size
+    return math.ceil(math.ceil(batches) / how.gradient_accumulation)
 
 
 def _swept(config: Config, subject: Subject, into: RunDir) -> _sweep.Sweep:
