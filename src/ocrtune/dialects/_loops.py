@@ -9,6 +9,7 @@ from ocrtune.dialects._problems import Problems
 
 WINDOW = 4096  # as far back as a period is looked for; what repeats in larger units is not a loop of one row or one cell
 SAME_PIECES = 8  # a text that was cut off loops when it ends with as many equal pieces ...
+BORDERS = ("\n", "</tr>", ">")  # where a text is best cut, the best first
 LOOPED = 120  # ... that make up as many characters
 
 
@@ -47,11 +48,12 @@ def tail_loop(sequence: Sequence[Hashable], *, repeats: int, length: int = 0) ->
 def without_endless(text: str, problems: Problems) -> str:
     """A text that the end of the reply cut off, up to the first repeat of what it repeats to its end.
 
-    It then ends where a tag or a line does, when there is such a place in the period.
+    It then ends where a line, a row or a tag does, when there is such a place in the period.
     """
     loop = tail_loop(text, repeats=SAME_PIECES, length=LOOPED)
     if loop is None:
         return text
     problems.add("repetition", f"the last text repeats {text[loop.start :][: loop.period][:40]!r} without end")
     end = loop.start + loop.period
-    return text[: next((at for at in range(end, end + loop.period) if text[at - 1] in ">\n"), end)]
+    found = (text.find(border, end - len(border), end + loop.period) for border in BORDERS)
+    return text[: next((at + len(border) for at, border in zip(found, BORDERS, strict=True) if at >= 0), end)]

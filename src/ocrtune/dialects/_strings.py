@@ -1,8 +1,8 @@
 """Strings of JSON as models write them: where one ends, and what its backslashes mean.
 
 Models forget to escape: `\\frac` for `\\\\frac`, a quote within a text. What `quoted` writes is always read back exactly, and
-valid JSON as what it says, except that a backspace, form feed, tab or carriage return in front of letters is taken for the
-beginning of a LaTeX command where it can be one: `"\\theta"` is Greek, not a tab and "heta".
+valid JSON as what it says, except that a blank or control character in front of letters is taken for the beginning of a LaTeX
+command where it can be one: `"\\theta"` is Greek, not a tab and "heta".
 """
 
 from __future__ import annotations
@@ -19,28 +19,30 @@ UNFINISHED = re.compile(r"\\(?:u[0-9a-fA-F]{0,3})?\Z")
 WORD = re.compile(r"[A-Za-z]{1,20}")
 BARE_KEY = re.compile(r"[A-Za-z_]\w{0,40}[ \t]{0,8}:")
 KEY = re.compile(r"""(["'])[\w .-]{1,40}\1[ \t]{0,8}:""")
+FENCE_AT_END = re.compile(r"```\s*\Z")
+BETWEEN = re.compile(r"""["'][^\w"']*\Z""")
 LONGEST_KEY = 200
 GOES_ON = frozenset('"$\\_^+-=()')  # behind a brace of LaTeX, never behind an object
 MEANING = {'"': '"', "\\": "\\", "/": "/", "'": "'", "n": "\n", "t": "\t", "r": "\r", "b": "\b", "f": "\f"}
-LIKE_TAB_OR_RETURN = """
-tan tanh tau tbinom text textbf textcolor textit textrm textsc textsf texttt textstyle textup tfrac therefore theta tilde
+LIKE_A_BLANK = """
+nabla nearrow nwarrow ncong nleq ngeq nsubseteq notin
+tan tanh tau tbinom text textbf textcircled textcolor textdegree textit textmd textnormal textrm textsc textsf textsl textstyle
+textsubscript textsuperscript texttt textup textwidth tfrac therefore theta tilde
 thickapprox thicksim times tiny to top triangle triangleq triangleleft triangleright rangle rbrace rbrack rceil ref rfloor
 rgroup rho right rightarrow rightharpoonup rightleftharpoons rm rmoustache root rtimes rvert rVert
 """
-LIKE_NEWLINE = """
-nabla natural ncong ne nearrow neg neq nexists ngeq ngtr ni nleq nless nmid nolimits nonumber not notag notin nparallel nprec
-nsim nsubseteq nu nwarrow
+LIKE_NEWLINE_AND_WORD = """
+natural ne neg neq nexists ngtr ni nless nmid nolimits nonumber not notag nparallel nprec nsim nu
 """
-COMMANDS = frozenset(LIKE_TAB_OR_RETURN.split())
-AFTER_NEWLINE = frozenset(LIKE_NEWLINE.split())  # newlines are many: these only in a string that forgets to escape elsewhere
+COMMANDS = frozenset(LIKE_A_BLANK.split())
+AFTER_NEWLINE = frozenset(LIKE_NEWLINE_AND_WORD.split())  # these only in a string that forgets to escape elsewhere, too
 ESCAPED = {code: f"\\u{code:04x}" for code in range(32)} | {ord(v): f"\\{k}" for k, v in MEANING.items() if k in '"\\ntr'}
-LIKE_COMMANDS = re.compile(r"\\\\|\\[tr](?=[A-Za-z])")
+LIKE_COMMANDS = re.compile(r"\\\\|\\[trn](?=[A-Za-z])")
 
 
 def quoted(text: str) -> str:
     """The text as a JSON string, letters of all scripts as they are; a tab that would look like LaTeX is \\u0009."""
-    made = text.translate(ESCAPED)
-    return f'"{LIKE_COMMANDS.sub(_spelled, made)}"' if "\\t" in made or "\\r" in made else f'"{made}"'
+    return f'"{LIKE_COMMANDS.sub(_spelled, text.translate(ESCAPED))}"'
 
 
 def _spelled(found: re.Match[str]) -> str:
@@ -49,7 +51,7 @@ def _spelled(found: re.Match[str]) -> str:
     return ESCAPED_LETTER[found[0][1]]
 
 
-ESCAPED_LETTER = {"t": "\\u0009", "r": "\\u000d"}
+ESCAPED_LETTER = {"t": "\\u0009", "r": "\\u000d", "n": "\\u000a"}
 
 
 class Literal(NamedTuple):
@@ -78,7 +80,8 @@ def read_string(source: str, start: int, role: str, problems: Problems) -> Liter
             return Literal(_unescaped(source[start + 1 : found.start()], problems), at, True)
         elif (end := _forgotten(source, start + 1, found.start())) is not None:
             problems.add("bad-quote", "a string without its closing quote")
-            return Literal(_unescaped(source[start + 1 : end], problems), end, True)
+            resume = found.start() if source[end] in STOPS else end
+            return Literal(_unescaped(source[start + 1 : end], problems), resume, True)
         else:
             problems.add("bad-quote", "a quote within a string is not escaped")
     return Literal(_unescaped(UNFINISHED.sub("", source[start + 1 :]), problems), len(source), False)
@@ -106,7 +109,7 @@ def _closes(source: str, at: int, role: str) -> bool:
         return source[inside : inside + 1] in ("", '"', "'", "}")
     if follows in ('"', "'"):
         return after > at and (role == "item" or _is_key(source, after))
-    return follows in ("", "]") or (follows == ":" and role == "item") or source.startswith("```", after)
+    return follows in ("", "]") or (follows == ":" and role == "item") or FENCE_AT_END.match(source, after) is not None
 
 
 def _goes_on_with(source: str, at: int, role: str) -> bool:
@@ -141,7 +144,9 @@ def _forgotten(source: str, begin: int, at: int) -> int | None:
         return None
     before = source[max(begin, at - 16) : at]
     text = before.rstrip()
-    if text.endswith("{"):
+    if (closing := BETWEEN.search(before)) is not None:
+        text = before[: closing.start()]
+    elif text.endswith("{"):
         text = text[:-1].rstrip().removesuffix(",").rstrip()
         if not text.endswith("}"):
             return None
@@ -173,7 +178,7 @@ def _is_careless(found: re.Match[str]) -> bool:
         return letter is not None
     if letter in "bf":
         return found.string[found.end() : found.end() + 1].isascii() and found.string[found.end() : found.end() + 1].isalpha()
-    return letter in "tr" and _word(found.string, found.end() - 1) in COMMANDS
+    return letter in "trn" and _word(found.string, found.end() - 1) in COMMANDS
 
 
 def _meant(found: re.Match[str], careless: bool) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pydantic import JsonValue
 
 from ocrtune.contracts import Coordinates
-from ocrtune.core import Decoded, FieldsTarget, Region, Sample, Size, Target, Task
+from ocrtune.core import Decoded, FieldsTarget, Problem, Region, Sample, Size, Target, Task
 from ocrtune.dialects._json import read, write
 from ocrtune.dialects._problems import Problems
 from ocrtune.errors import InputError
@@ -50,8 +50,8 @@ class Fields:
         found = [value for outer in reading.values for value in (outer if isinstance(outer, list) else [outer])]
         parts = [value for value in found if isinstance(value, dict)]
         if not parts:
-            problems.add("not-json", "the reply holds no JSON object; its words are kept as one region")
-            return Decoded(regions=(Region(text=text),), problems=problems.listed())
+            spoken = Problem(kind="not-json", detail="the reply holds no JSON object; its words are kept as one region")
+            return Decoded(regions=(Region(text=text),), problems=(spoken,))
         if len(parts) > 1:
             problems.add("several-objects", f"{len(parts)} objects are read as one; where two name a field, the first holds")
         fields = {name: value for part in reversed(parts) for name, value in part.items()}

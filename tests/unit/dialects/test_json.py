@@ -48,7 +48,8 @@ def test_what_is_written_is_json_and_comes_back_with_every_control_character(tex
         (r"\frac{a}{b}", r"\frac{a}{b}"),
         (r"\beta + \theta = \tau \times \rho \right)", r"\beta + \theta = \tau \times \rho \right)"),
         (r"\nabla \leq \nu", r"\nabla \leq \nu"),
-        (r"\nabla\nnu", "\nabla\nnu"),
+        (r"\nabla\nnu", "\\nabla\nnu"),
+        (r"a\nnot b", "a\nnot b"),
         (r"a\nb \alpha", "a\nb \\alpha"),
         (r"\underline{x}", r"\underline{x}"),
         (r"\u0416\ud83d\ude00", "Ж\U0001f600"),
@@ -87,6 +88,10 @@ BROKEN: dict[str, tuple[str, list[str]]] = {
     "keys without quotes": (f"[{CELL}, {CELL}]".replace('"bbox"', "bbox").replace('"text"', "text"), ["bad-quote"]),
     "a string without its end": (f"[{CELL.replace('one' + chr(34), 'one')}, {CELL}]", ["bad-quote"]),
     "a kind without its end": (f"[{CELL.replace('Text' + chr(34), 'Text')}, {CELL}]", ["bad-quote"]),
+    "garbage between members": (
+        f"[{CELL}, {CELL.replace('Text' + chr(34) + ',', 'Text' + chr(34) + chr(92))}]",
+        ["bad-quote", "bad-syntax"],
+    ),
     "garbage behind": (f"[{CELL}, {CELL}] }}}} ]]] <|endoftext|>", ["prose"]),
 }
 

@@ -62,7 +62,7 @@ def test_pixels_need_the_size_that_the_model_sees() -> None:
 
 
 def test_targets_that_it_cannot_say_are_refused() -> None:
-    with pytest.raises(InputError, match=r"region 1 .text: here. has no box"):
+    with pytest.raises(InputError, match=r"region 1 .text: 'here'. has no box"):
         Layout().encode(RegionsTarget(regions=(Region(text="here"),)), sees=SEES)
     with pytest.raises(InputError, match="kind 'text' has none"):
         Layout().encode(TextTarget(text="here"), sees=SEES)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from ocrtune.dialects._loops import tail_loop
 
 
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.text("abc", max_size=30), st.text("abc", min_size=1, max_size=6), st.integers(0, 20), st.integers(0, 5))
 def test_what_it_finds_is_what_counting_finds(head: str, unit: str, times: int, cut: int) -> None:
     text = head + unit * times + unit[: cut % len(unit)]

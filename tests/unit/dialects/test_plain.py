@@ -1,7 +1,7 @@
 """Plain text: what comes out is what went in."""
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from ocrtune.core import AnswersTarget, FieldsTarget, ImageRef, Region, RegionsTarget, Sample, TextTarget
@@ -9,6 +9,7 @@ from ocrtune.dialects.plain import Plain
 from ocrtune.errors import InputError
 
 
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.text())
 def test_any_text_comes_back_unchanged(text: str) -> None:
     plain = Plain()
