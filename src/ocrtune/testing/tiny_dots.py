@@ -66,57 +66,55 @@ PREPROCESSOR = {
 }
 
 
+VISION = {
+    "attn_implementation": "flash_attention_2",
+    "gradient_checkpointing": False,
+    "init_merger_std": 0.02,
+    "initializer_range": 0.02,
+    "is_causal": False,
+    "model_type": "dots_vit",
+    "num_channels": 3,
+    "patch_size": 14,
+    "post_norm": True,
+    "rms_norm_eps": 1e-05,
+    "spatial_merge_size": 2,
+    "temporal_patch_size": 1,
+    "use_bias": False,
+}
+CONFIG = {
+    "architectures": ["DotsOCRForCausalLM"],
+    "model_type": "dots_ocr",
+    "auto_map": {
+        "AutoConfig": "configuration_dots.DotsOCRConfig",
+        "AutoModelForCausalLM": "modeling_dots_ocr.DotsOCRForCausalLM",
+    },
+    "attention_bias": True,
+    "attention_dropout": 0.0,
+    "hidden_act": "silu",
+    "initializer_range": 0.02,
+    "max_position_embeddings": 32768,
+    "rms_norm_eps": 1e-06,
+    "rope_scaling": None,
+    "rope_theta": 1000000,
+    "sliding_window": 131072,
+    "tie_word_embeddings": False,
+    "use_cache": True,
+    "use_sliding_window": False,
+}
+
+
 def _config(tokens: dict[str, int], vocabulary: int, layers: tuple[int, int], width: int, dtype: str) -> dict[str, Any]:
-    heads = width // 32
-    vision = {
-        "attn_implementation": "flash_attention_2",
-        "embed_dim": width,
-        "gradient_checkpointing": False,
-        "hidden_size": width,
-        "init_merger_std": 0.02,
-        "initializer_range": 0.02,
-        "intermediate_size": 2 * width,
-        "is_causal": False,
-        "model_type": "dots_vit",
-        "num_attention_heads": heads,
-        "num_channels": 3,
-        "num_hidden_layers": layers[1],
-        "patch_size": 14,
-        "post_norm": True,
-        "rms_norm_eps": 1e-05,
-        "spatial_merge_size": 2,
-        "temporal_patch_size": 1,
-        "use_bias": False,
-    }
+    shape = {"hidden_size": width, "intermediate_size": 2 * width, "num_attention_heads": width // 32}
     return {
-        "architectures": ["DotsOCRForCausalLM"],
-        "model_type": "dots_ocr",
-        "auto_map": {
-            "AutoConfig": "configuration_dots.DotsOCRConfig",
-            "AutoModelForCausalLM": "modeling_dots_ocr.DotsOCRForCausalLM",
-        },
-        "attention_bias": True,
-        "attention_dropout": 0.0,
-        "hidden_act": "silu",
-        "hidden_size": width,
-        "image_token_id": tokens["<|imgpad|>"],
-        "initializer_range": 0.02,
-        "intermediate_size": 2 * width,
-        "max_position_embeddings": 32768,
-        "num_attention_heads": heads,
-        "num_hidden_layers": layers[0],
+        **CONFIG,
+        **shape,
         "num_key_value_heads": 1,
-        "rms_norm_eps": 1e-06,
-        "rope_scaling": None,
-        "rope_theta": 1000000,
-        "sliding_window": 131072,
-        "tie_word_embeddings": False,
-        "torch_dtype": dtype,
-        "use_cache": True,
-        "use_sliding_window": False,
+        "num_hidden_layers": layers[0],
+        "image_token_id": tokens["<|imgpad|>"],
         "video_token_id": tokens["<|video_pad|>"],
-        "vision_config": vision,
+        "torch_dtype": dtype,
         "vocab_size": vocabulary,
+        "vision_config": {**VISION, **shape, "embed_dim": width, "num_hidden_layers": layers[1]},
     }
 
 
