@@ -28,7 +28,10 @@ class DotsGrounding(Verbatim):
     words = "Extract text from the given bounding box on the image (format: [x1, y1, x2, y2]).\nBounding Box:\n"
 
     def ask(self, sample: Sample, *, sees: Size | None = None) -> str:
-        """The prompt and the sample's box, the whole picture where it has none. Raises InputError without the size."""
+        """The prompt and the sample's box, the whole picture where it has none; the prompt alone where the size is not known
+        either, which is how a protocol records it. Raises InputError for a box without the size."""
+        if sample.box is None and sees is None:
+            return super().ask(sample)
         steps = known_grid("pixels", sees, dialect=self.name)
         return f"{super().ask(sample)}{write_box(sample.box or WHOLE, steps)}"
 

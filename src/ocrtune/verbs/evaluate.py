@@ -126,7 +126,7 @@ def _samples(config: Config, into: RunDir) -> list[Sample]:
 
 def _protocol(config: Config, asked: Reader, sample: Sample) -> dict[str, str]:
     """How the figures were made, as far as it could change them."""
-    prompt = asked.dialect.ask(sample.model_copy(update={"question": None}))
+    prompt = asked.dialect.ask(sample.model_copy(update={"question": None, "box": None}))
     made = {"dialect": asked.dialect.name, "prompt": prompt, "max_tokens": str(config.max_tokens)}
     return {**made, **asked.engine.describe()}
 

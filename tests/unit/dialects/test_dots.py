@@ -47,7 +47,8 @@ def test_the_box_to_read_is_in_pixels_that_the_model_sees() -> None:
     sample = SAMPLE.model_copy(update={"box": Box(left=0.1, top=0.2, right=0.5, bottom=0.75)})
     assert DotsGrounding().ask(sample, sees=Size(1000, 400)).endswith("\nBounding Box:\n[100, 80, 500, 300]")
     assert DotsGrounding().ask(SAMPLE, sees=Size(1000, 400)).endswith("[0, 0, 1000, 400]")
-    with pytest.raises(InputError, match="size is not known"):
+    assert DotsGrounding().ask(SAMPLE).endswith("\nBounding Box:\n")
+    with pytest.raises(InputError, match="whose size is not known"):
         DotsGrounding().ask(sample)
 
 
