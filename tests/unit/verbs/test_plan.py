@@ -122,7 +122,7 @@ def test_a_config_alone_gives_an_estimate_that_says_so(
     bare.mkdir()
     (bare / "config.json").write_bytes((NANO / "config.json").read_bytes())
     for name in (bare, bare / "config.json"):
-        _, made = planning(scans, model=str(name))
+        _, made = planning(scans, model=str(name), train={"max_pixels": 131_072})
         assert not made.pages.exact and "estimated" in str(made) and "estimated from config.json alone" in caplog.text
         exact = planning(scans)[1]
         assert made.pages.visual_total == pytest.approx(exact.pages.visual_total, rel=0.1)
@@ -158,7 +158,8 @@ def test_only_training_pages_take_training_time(tmp_path: Path, planning: Planni
 
 def test_pages_that_fit_nowhere_are_named(tmp_path: Path, planning: Planning) -> None:
     data = dataset(tmp_path / "data", train=4)
-    tight = planning(data, gpus=("1.02:10",), methods=("full",), headroom=0.0)[1]
+    need = planning(data, methods=("full",))[1].needs[0].total
+    tight = planning(data, gpus=(f"{need - 0.0002}:10",), methods=("full",), headroom=0.0)[1]
     fit = tight.training[0]
     assert fit.batch == 0 and fit.too_large >= 1 and fit.largest == "train-3"
     assert "`train-3`" in str(tight) and "Too large even alone" in str(tight)
