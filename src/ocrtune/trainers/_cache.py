@@ -10,7 +10,7 @@ import os
 import tempfile
 import zlib
 from collections.abc import Iterable, Mapping, Sequence
-from functools import cached_property, lru_cache
+from functools import lru_cache
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -152,10 +152,15 @@ def _bytes(tensor: Any) -> Any:
     return memoryview(tensor.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy())
 
 
-@lru_cache(maxsize=1_000_000)
 def content_of(path: str) -> str:
     """SHA-256 of a file. What a data set says about its pictures is not enough: they may have been changed since."""
-    with open(path, "rb") as file:  # noqa: PTH123 (a path of the data set, kept as it is)
+    seen = Path(path).stat()
+    return _content(path, seen.st_mtime_ns, seen.st_size)
+
+
+@lru_cache(maxsize=1_000_000)
+def _content(path: str, *_: int) -> str:
+    with Path(path).open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
@@ -169,14 +174,9 @@ class Features:
     def __init__(self, loaded: Loaded, family: Family, *, precision: Any, store: Store | None) -> None:
         """`precision` is the dtype of autocast, None for the weights' own. Without a `store` all is computed anew."""
         self.loaded, self.family, self.precision, self.store = loaded, family, precision, store
-        self.computed = 0
-
-    @cached_property
-    def setting(self) -> str:
-        """Everything but the pictures that the features depend on."""
-        model, processor = self.loaded
-        arithmetic = [str(self.precision), str(model.dtype), model.device.type, str(model.config._attn_implementation)]
-        return key_of(arithmetic, processor_settings(self.family, processor), tower_digest(model, self.family))
+        model, processor = loaded
+        arithmetic = [str(precision), str(model.dtype), model.device.type, str(model.config._attn_implementation)]
+        self.setting = key_of(arithmetic, processor_settings(family, processor), tower_digest(model, family))  # all but pictures
 
     def key(self, pictures: Sequence[str]) -> str:
         return key_of(self.setting, [content_of(path) for path in pictures])
@@ -193,10 +193,8 @@ class Features:
         with torch.no_grad(), torch.autocast(model.device.type, self.precision, enabled=self.precision is not None):
             made = self.family.tower(model, inputs)
         model.train(training)
-        if made is not None:
-            self.computed += 1
-            if self.store:
-                self.store.put(self.key(pictures), made)
+        if made is not None and self.store:
+            self.store.put(self.key(pictures), made)
         return made
 
 

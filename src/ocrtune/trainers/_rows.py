@@ -105,8 +105,11 @@ class Prepared:
             return kept
         found = self.features.find(self.pictures(index)) if self.features else None
         item = self._stored(index, found)
-        if item is None:
-            item = self._encoded(index, found)
+        if item is not None:
+            self._remember(item)
+            return item
+        item = self._encoded(index, found)
+        if self.features is None or found is not None:
             self._keep(item)
         return item
 
@@ -116,6 +119,8 @@ class Prepared:
     def learn(self, index: int, encoded: Encoded, features: dict[str, Any]) -> None:
         """What the tower made of the row's pictures: its pixels are needed no more."""
         inputs = {name: value.cpu() for name, value in without_pixels(encoded).inputs.items()}
+        if (old := self._kept.pop(index, None)) is not None:
+            self._room += _size(old)
         self._keep(Item(index, Encoded(inputs, encoded.prompt), {name: value.cpu() for name, value in features.items()}))
 
     def _stored(self, index: int, features: dict[str, Any] | None) -> Item | None:
@@ -133,19 +138,22 @@ class Prepared:
         return Item(index, without_pixels(made) if features else made, features)
 
     def _keep(self, item: Item) -> None:
-        """In memory, else on disk. Pixels of a frozen tower are not worth either: its features will be."""
+        """In memory, else on disk."""
         import torch
 
-        if self.features is not None and item.features is None:
-            return
-        if (old := self._kept.pop(item.row, None)) is not None:
-            self._room += _size(old)
-        size = _size(item)
-        if size <= self._room:
-            self._room -= size
-            self._kept[item.row] = item
-        elif self.store is not None:
+        if not self._remember(item) and self.store is not None:
             self.store.put(self._key(item.row), {**item.encoded.inputs, PROMPT: torch.tensor(item.encoded.prompt)})
+
+    def _remember(self, item: Item) -> bool:
+        """In memory if there is room, apart from any mapped file: a process may map so many only."""
+        size = _size(item)
+        if size > self._room:
+            return False
+        self._room -= size
+        inputs = {name: value.clone() for name, value in item.encoded.inputs.items()}
+        features = {name: value.clone() for name, value in item.features.items()} if item.features else None
+        self._kept[item.row] = Item(item.row, Encoded(inputs, item.encoded.prompt), features)
+        return True
 
     def _key(self, index: int) -> str:
         row = self.rows[index]

@@ -265,10 +265,12 @@ def _data(setting: Setting, rows: list[_rows.Row]) -> _rows.Prepared:
     """The rows, with a cache of the tower's features where the tower is frozen and the model takes them."""
     options, family, (model, processor) = setting.options, setting.family, setting.loaded
     kept = 0 if _workers(options) else options.cache_mb  # what workers prepare is shared on disk
-    data = _rows.Prepared(rows, family, processor, pixels=setting.autocast or model.dtype, cache_mb=kept)
+    pixels = setting.autocast or model.dtype
+    shortest = _rows.Prepared([min(rows, key=lambda r: r.length)], family, processor, pixels=pixels, cache_mb=0)
     with memory_errors("the first sample", MEMORY_HINT):
-        batch = _check_encoding(data, rows, model, family)
+        batch = _check_encoding(shortest, model)
         takes_features = _loop.takes_features(model, family, batch)
+    data = _rows.Prepared(rows, family, processor, pixels=pixels, cache_mb=kept)
     store = _cache.store_for(options)
     if store is not None:
         data.store, data.setting = store, _cache.sequence_settings(family, processor, options)
@@ -286,23 +288,20 @@ def _data(setting: Setting, rows: list[_rows.Row]) -> _rows.Prepared:
     return data
 
 
-def _check_encoding(data: _rows.Prepared, rows: list[_rows.Row], model: Any, family: Family) -> dict[str, Any]:
-    """Before hours are spent: the shortest sample's real length is the measured one, and our loss sees the model's logits.
-    Returns that sample as a batch of one."""
-    index = min(range(len(rows)), key=lambda i: rows[i].length)
-    batch = data.collate([data[index]])
+def _check_encoding(one: _rows.Prepared, model: Any) -> dict[str, Any]:
+    """Before hours are spent: a sample's real length is the measured one, and our loss sees the model's logits. Returns the
+    sample as a batch."""
+    (row,) = one.rows
+    batch = one.collate([one[0]])
     made = batch["input_ids"].shape[1]
-    if made != rows[index].length:
+    if made != row.length:
         LOG.warning(
-            "sample %s takes %d tokens, %d were expected: lengths are estimates for this model",
-            rows[index].sample.id,
-            made,
-            rows[index].length,
+            "sample %s takes %d tokens, %d were expected: lengths are estimates for this model", row.sample.id, made, row.length
         )
     batch = _rows.placed(batch, model)
     if not _loss.same_as_whole(model, batch):
         raise ModelError(
-            f"the output head of this model ({family.name}) is more than a matrix: training it is not supported",
+            f"the output head of this model ({one.family.name}) is more than a matrix: training it is not supported",
             hint="report the model's class",
         )
     return batch
