@@ -16,7 +16,6 @@ as one dense batch instead of one attention call per image.
 from __future__ import annotations
 
 import argparse
-import copy
 import json
 import math
 import os
@@ -435,7 +434,8 @@ def save_checkpoint(path: Path, **state: object) -> None:
 
 def export(model, tokenizer, out: Path) -> None:
     """The shippable folder: bf16 safetensors and every file that a stock loader or a server asks for."""
-    shipped = copy.deepcopy(model).to(torch.bfloat16)
+    shipped = Qwen2VLForConditionalGeneration._from_config(model.config).to(torch.bfloat16)
+    shipped.load_state_dict(model.state_dict())  # a deep copy trips over what the guide keeps of the last step
     shipped.generation_config.update(eos_token_id=tokenizer.eos_token_id, pad_token_id=tokenizer.pad_token_id, do_sample=False)
     shipped.save_pretrained(out)
     tokenizer.save_pretrained(out)
