@@ -48,10 +48,7 @@ def quoted(text: str) -> str:
 def _spelled(found: re.Match[str]) -> str:
     if found[0] == "\\\\" or _word(found.string, found.end() - 1) not in COMMANDS:
         return found[0]
-    return ESCAPED_LETTER[found[0][1]]
-
-
-ESCAPED_LETTER = {"t": "\\u0009", "r": "\\u000d", "n": "\\u000a"}
+    return f"\\u{ord(MEANING[found[0][1]]):04x}"
 
 
 class Literal(NamedTuple):
