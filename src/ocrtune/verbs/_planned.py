@@ -140,9 +140,9 @@ def markdown(plan: Planned) -> Iterator[str]:
 
 def _pages(plan: Planned) -> Iterator[str]:
     pages = plan.pages
-    counted = "by the model's own processor" if pages.exact else "estimated from its config: no processor is there"
+    counted = "counted by the model's own processor" if pages.exact else "estimated from its config: no processor is there"
     yield from ("", f"## Pages: {pages.count:,} of {pages.documents:,} documents", "")
-    yield f"Visual tokens per page, counted {counted}; median {pages.visual_median:,}, {pages.visual_total:,} in all:"
+    yield f"Visual tokens per page, {counted}; median {pages.visual_median:,}, {pages.visual_total:,} in all:"
     yield from ("", "```", *bars(pages.histogram), "```", "", "Longest:", "")
     for page in pages.longest:
         size = f"{page.width} × {page.height}"
