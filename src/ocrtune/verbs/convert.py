@@ -26,11 +26,12 @@ from pydantic import Field, JsonValue, model_validator
 from tqdm import tqdm
 
 from ocrtune.config import Section
-from ocrtune.contracts import Dialect, Family
-from ocrtune.core import Box, BoxesTarget, ModelRef, Region, RegionsTarget, Sample, Size
+from ocrtune.contracts import Dialect, Family, LoadOptions
+from ocrtune.core import Box, BoxesTarget, Region, RegionsTarget, Sample, Size
 from ocrtune.errors import ConfigError, InputError, disk_errors
 from ocrtune.imaging import open_image, raster
 from ocrtune.labelling import UNREADABLE
+from ocrtune.models import family_for, model_ref
 from ocrtune.plugins import DIALECTS, FAMILIES
 from ocrtune.runs import RunDir
 from ocrtune.sampling import load_split
@@ -48,6 +49,8 @@ class Config(Section):
     prompt: str | None = Field(None, description="prompt text; the dialect's own when absent")
     model: str | None = Field(None, description="checkpoint whose processor says what the model sees; for dialects in pixels")
     family: str | None = Field(None, description="how to load that model; found by itself when absent")
+    min_pixels: int | None = Field(None, gt=0, description="lower pixel bound of that model; the checkpoint's own when absent")
+    max_pixels: int | None = Field(None, gt=0, description="pixel budget of that model; the checkpoint's own when absent")
     splits: tuple[Split, ...] = Field(("train", "val", "test"), min_length=1, description="which splits are written")
     strict: bool = Field(False, description="stop at the first sample that cannot be said instead of listing it")
 
@@ -56,8 +59,9 @@ class Config(Section):
         if (self.to == "messages") != (self.dialect is not None):
             raise ValueError("conversations need a dialect, such as grounding-qwen3" if self.to == "messages" else
                              f"{self.to} has its own way to write boxes: leave dialect out")  # fmt: skip
-        if self.family is not None and self.model is None:
-            raise ValueError("family says how to load the model: give model, too")
+        about = [name for name in ("family", "min_pixels", "max_pixels") if getattr(self, name) is not None]
+        if about and self.model is None:
+            raise ValueError(f"{', '.join(about)} belongs to a model: give model, too")
         return self
 
 
@@ -176,8 +180,16 @@ def _speaker(config: Config, into: RunDir) -> Speaker:
                 hint="name the checkpoint with --model: its processor says how large that is (no weights are loaded)",
             )
         return Speaker(dialect)
-    family = FAMILIES.get(config.family or "auto")()
-    return Speaker(dialect, family, family.load_processor(ModelRef(base=str(into.resolve(config.model, "model")))))
+    ref = model_ref(into.resolve(config.model, "model"))
+    family = FAMILIES.get(config.family)() if config.family else family_for(ref)
+    if dialect.coordinates == "pixels" and not family.model_types:
+        raise ConfigError(
+            f"nobody knows at what size {config.model} sees a picture: it has no family of its own, and the dialect "
+            f"{dialect.name} writes boxes in pixels of that size",
+            hint="choose a dialect with coordinates of 0 to 1000, or a --family that fits the model",
+        )
+    options = LoadOptions(min_pixels=config.min_pixels, max_pixels=config.max_pixels)
+    return Speaker(dialect, family, family.load_processor(ref, options))
 
 
 def _conversations(stored: Iterable[Stored], speaker: Speaker) -> tuple[list[JsonValue], list[tuple[str, str]]]:

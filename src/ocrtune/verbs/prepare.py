@@ -24,10 +24,11 @@ from tqdm import tqdm
 from ocrtune import inventory
 from ocrtune.config import Names
 from ocrtune.contracts import Draft, Rejected
-from ocrtune.core import ImageRef, ModelRef, Noun, Problem, RegionsTarget, Sample, Size, Target, target_text
+from ocrtune.core import ImageRef, Noun, Problem, RegionsTarget, Sample, Size, Target, target_text
 from ocrtune.errors import InputError
 from ocrtune.imaging import open_image, perceptual_hash, sha256, store_image
 from ocrtune.labelling import LabelReport, Tally
+from ocrtune.models import family_for, model_ref
 from ocrtune.options import SourceOptions
 from ocrtune.plugins import FAMILIES, SOURCES
 from ocrtune.runs import RunDir, read_lines
@@ -320,8 +321,9 @@ def _write(splits: Splits, manifest: DatasetManifest, collected: Collected, toke
 def _visual_tokens(config: Config, into: RunDir) -> inventory.Tokens:
     if config.model is None:
         return inventory.patch_tokens
-    family = FAMILIES.get(config.family or "auto")()
-    processor = family.load_processor(ModelRef(base=str(into.resolve(config.model, "model"))))
+    ref = model_ref(into.resolve(config.model, "model"))
+    family = FAMILIES.get(config.family)() if config.family else family_for(ref)
+    processor = family.load_processor(ref)
     known: dict[Size, int] = {}
 
     def count(size: Size) -> int:

@@ -11,11 +11,12 @@ from PIL import Image
 from pydantic import ValidationError
 
 from ocrtune.contracts import Draft, Rejected
-from ocrtune.core import Box, BoxesTarget, ModelRef, Region, RegionsTarget, Sample, Size, Target, TextTarget
+from ocrtune.core import Box, BoxesTarget, Region, RegionsTarget, Sample, Size, Target, TextTarget
 from ocrtune.errors import ConfigError, InputError
 from ocrtune.imaging import image_ref, open_image
+from ocrtune.models import family_for, model_ref
 from ocrtune.options import SourceOptions
-from ocrtune.plugins import FAMILIES, SOURCES
+from ocrtune.plugins import SOURCES
 from ocrtune.runs import RunDir
 from ocrtune.sourcing import find_jobs
 from ocrtune.verbs import convert
@@ -36,13 +37,13 @@ LAYOUT = RegionsTarget(
 )
 
 
-def dataset(folder: Path, *targets: Target, orientation: int | None = None) -> Path:
-    """Samples of 200 × 100 pictures, all different, in the split train."""
+def dataset(folder: Path, *targets: Target, orientation: int | None = None, size: tuple[int, int] = (200, 100)) -> Path:
+    """Samples of pictures that are all different, in the split train."""
     (folder / "images").mkdir(parents=True)
     lines = []
     for number, target in enumerate(targets):
         file = folder / "images" / f"{number}.jpg"
-        image = Image.new("RGB", (100, 200) if orientation in (6, 8) else (200, 100), (number, 99, 99))
+        image = Image.new("RGB", size[::-1] if orientation in (6, 8) else size, (number, 99, 99))
         exif = Image.Exif()
         if orientation:
             exif[0x0112] = orientation
@@ -162,12 +163,18 @@ def test_options_that_contradict_each_other_are_refused(wrong: dict[str, Any]) -
 
 
 def test_pixels_are_those_of_the_picture_as_the_model_sees_it(tiny_nano: Path, tmp_path: Path) -> None:
-    _, into = converted(dataset(tmp_path / "data", LAYOUT), dialect="layout", model=str(tiny_nano))
+    _, into = converted(dataset(tmp_path / "data", LAYOUT, size=(203, 109)), dialect="layout", model=str(tiny_nano))
     (row,) = rows(into.path / "train.jsonl")
-    family = FAMILIES.get("auto")()
-    sees = family.sees(family.load_processor(ModelRef(base=str(tiny_nano))), Size(200, 100))
+    ref = model_ref(tiny_nano)
+    family = family_for(ref)
+    sees = family.sees(family.load_processor(ref), Size(203, 109))
     cells = json.loads(row["messages"][1]["content"])
-    assert sees != (200, 100) and [cell["bbox"] for cell in cells] == [
+    assert sees != (203, 109) and [cell["bbox"] for cell in cells] == [
         [round(0.25 * sees.width), 0, round(0.75 * sees.width), round(0.1 * sees.height)],
         [0, round(0.2 * sees.height), sees.width, round(0.9 * sees.height)],
     ]
+
+
+def test_a_model_whose_size_nobody_knows_gets_no_pixels(tiny_nano: Path, tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="no family of its own"):
+        converted(dataset(tmp_path / "data", LAYOUT), dialect="layout", model=str(tiny_nano), family="auto")

@@ -18,11 +18,11 @@ from fpdf import FPDF
 from PIL import Image, ImageDraw
 from pydantic import ValidationError
 
-from ocrtune.core import BoxesTarget, ModelRef, Sample, Size, target_text
+from ocrtune.core import BoxesTarget, Sample, Size, target_text
 from ocrtune.errors import InputError, OcrtuneError, ResourceError
 from ocrtune.imaging import open_image
 from ocrtune.inventory import patch_tokens
-from ocrtune.plugins import FAMILIES
+from ocrtune.models import family_for, model_ref
 from ocrtune.runs import RunDir
 from ocrtune.sampling import DatasetManifest, load_split
 from ocrtune.sourcing import job
@@ -226,8 +226,8 @@ def test_tags_can_be_given_for_all(tmp_path: Path) -> None:
 def test_visual_tokens_are_those_of_the_given_model(tmp_path: Path, tiny_nano: Path) -> None:
     run(tmp_path / "out", pairs(tmp_path / "in", 3), model=str(tiny_nano), val=0, test=0)
     row = next(line for line in (tmp_path / "out" / "stats.md").read_text().splitlines() if line.startswith("| train | tokens"))
-    family = FAMILIES.get("auto")()
-    processor = family.load_processor(ModelRef(base=str(tiny_nano)))
+    family = family_for(model_ref(tiny_nano))
+    processor = family.load_processor(model_ref(tiny_nano))
     wanted = family.visual_tokens(processor, family.sees(processor, Size(200, 40)))
     assert wanted != patch_tokens(Size(200, 40)) and {cell.strip() for cell in row.split("|")[3:8]} == {str(wanted)}
 
