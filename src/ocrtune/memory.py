@@ -82,13 +82,15 @@ class Row(NamedTuple):
 
 
 class Tuning(NamedTuple):
-    """What decides on the memory of a training. `groups` are those that are trained; `half` is bfloat16 arithmetic."""
+    """What decides on the memory of a training. `groups` are those that are trained; `half` is bfloat16 arithmetic; `bits` are
+    those of quantised weights with method qlora."""
 
     method: Method = "lora"
     groups: frozenset[str] = frozenset({"language"})
     rank: int = 16
     checkpointing: bool = False
     half: bool = True
+    bits: Literal[4, 8] = 4
 
     @property
     def width(self) -> int:
@@ -150,15 +152,15 @@ def optimizer(weights: Weights, tuning: Tuning) -> int:
 
 
 def _resident(weights: Weights, tuning: Tuning) -> int:
-    """Base weights as the trainer holds them: float32 for full training, else as they compute. With 4 bits only the linear
-    layers of the language model are quantised, and peft widens everything else to float32."""
+    """Base weights as the trainer holds them: float32 for full training, else as they compute. With 4 or 8 bits only the
+    linear layers of the language model are quantised, and peft widens everything else to float32."""
     every = sum(weights.parameters.values())
     if tuning.method == "full":
         return every * 4
     if tuning.method == "lora":
         return every * tuning.width
     small = sum(m.inputs * m.outputs * m.count for m in weights.matrices if m.group == "language")
-    return round(small * NF4) + (every - small) * 4
+    return round(small * (NF4 if tuning.bits == 4 else 1)) + (every - small) * 4
 
 
 def _narrowed(weights: Weights, tuning: Tuning) -> int:

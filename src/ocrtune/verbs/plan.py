@@ -82,7 +82,9 @@ class Config(Section):
         min_length=1,
         description="kinds of GPU by name (also l4, a10, rtx-6000-ada, a100-80, b200), or as GiB or GiB:TFLOPS",
     )
-    methods: tuple[memory.Method, ...] = Field(memory.METHODS, min_length=1, description="ways to train")
+    methods: tuple[memory.Method, ...] = Field(
+        memory.METHODS, min_length=1, description="ways to train; qlora has 4 bits, or 8 with train.quantization"
+    )
     dpi: int = Field(150, ge=36, le=600, description="resolution at which PDF pages would be rendered, dots per inch")
     reply: int = Field(1024, ge=1, description="tokens of an answer, for pages without a target")
     headroom: float = Field(0.1, ge=0, lt=1, description="share of the GPU that training leaves free")
@@ -227,7 +229,7 @@ def planned(config: Config, subject: Subject) -> Planned:
 
 def tuning(method: memory.Method, how: TrainOptions, checkpointing: bool) -> Tuning:
     groups = frozenset(group for group in ("language", "vision", "merger") if getattr(how.lora, group))
-    return Tuning(method, groups, how.lora.rank, checkpointing)
+    return Tuning(method, groups, how.lora.rank, checkpointing, bits=8 if how.quantization == "8bit" else 4)
 
 
 def _pages(config: Config, subject: Subject) -> Pages:
