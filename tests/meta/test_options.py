@@ -93,7 +93,7 @@ def test_commands_in_the_documentation_are_right(page: Path, monkeypatch: pytest
     monkeypatch.chdir(ROOT)
     blocks = "".join(SHELL.findall(page.read_text("utf-8"))).replace("\\\n", " ")
     for line in (line.strip().removeprefix("$ ") for line in blocks.splitlines()):
-        words = shlex.split(line.partition(">")[0], comments=True) if line.startswith("ocrtune ") else []
+        words = shlex.split(line.partition(" > ")[0], comments=True) if line.startswith("ocrtune ") else []
         if words:
             assert words[1] in {*VERBS, *COMMANDS, "--help", "--version"}, line
         files = [Path(words[at + 1]) for at, word in enumerate(words) if word == "--config"]
