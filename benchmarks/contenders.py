@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import random
 import textwrap
 import time
@@ -33,6 +32,7 @@ class Case(NamedTuple):
     vocabulary: int = 512
     device: str = "cpu"
     dtype: str = "float32"
+    threads: int = 1
     same: bool = False  # batches: ocrtune's for all, else each trainer's own
 
 
@@ -90,16 +90,12 @@ def options_of(case: Case, cache: Path) -> Any:
             "prompt": "OCR:",
             "device": case.device,
             "dtype": case.dtype,
-            "threads": torch_threads(case),
+            "threads": case.threads if case.device == "cpu" else None,
             "cache_folder": str(cache),
             "max_length": 32768,
             "report_to": (),
         }
     )
-
-
-def torch_threads(case: Case) -> int | None:
-    return os.cpu_count() if case.device == "cpu" else None
 
 
 def model_of(case: Case, folder: Path) -> Path:

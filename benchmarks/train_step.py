@@ -59,9 +59,8 @@ def serve(request: dict[str, Any]) -> None:
     (folder / "result.json").write_text(json.dumps(result._asdict()), "utf-8")
 
 
-def measured(case: Case, repeats: int, folder: Path) -> dict[str, list[Result]]:
+def measured(names: list[str], case: Case, repeats: int, folder: Path) -> dict[str, list[Result]]:
     """Contenders take turns, so that what else the machine does falls on all of them."""
-    names = [n for n in contenders.RUNS if n != "TRL" or importlib.util.find_spec("trl")]
     found: dict[str, list[Result]] = {name: [] for name in names}
     for _ in range(repeats):
         for name in names:
@@ -115,6 +114,7 @@ def main() -> None:
     parser.add_argument("--shape", choices=["tiny", "full"], default="tiny", help="full: dots.ocr's own, needs --device cuda")
     parser.add_argument("--samples", type=int, help="instead of each case's own")
     parser.add_argument("--epochs", type=int, help="instead of each case's own")
+    parser.add_argument("--threads", type=int, help="1 when absent: more suffer more from what else runs, and ratios count")
     parser.add_argument("--repeats", type=int, default=2)
     arguments = parser.parse_args()
     if arguments.request:
@@ -124,13 +124,15 @@ def main() -> None:
         parser.error("--shape full and --device cuda belong together")
     chosen = {"nano": CASES[:2], "dots": CASES[2:4], "dots-150k": CASES[4:], "all": CASES}[arguments.model]
     chosen = PAGES if arguments.shape == "full" else chosen
+    names = [n for n in contenders.RUNS if n != "TRL" or importlib.util.find_spec("trl")]
     print("\n".join(head(arguments.device)), flush=True)
     with tempfile.TemporaryDirectory() as folder:
         for case in chosen:
             if arguments.tower in ("both", case.tower):
-                changed = case._replace(samples=arguments.samples or case.samples, epochs=arguments.epochs or case.epochs)
-                own = measured(changed, arguments.repeats, Path(folder))
-                same = measured(changed._replace(same=True), 1, Path(folder))
+                asked = {n: v for n in ("samples", "epochs", "threads") if (v := getattr(arguments, n)) is not None}
+                changed = case._replace(**asked)
+                own = measured(names, changed, arguments.repeats, Path(folder))
+                same = {"ocrtune": own["ocrtune"], **measured(names[1:], changed._replace(same=True), 1, Path(folder))}
                 print("\n".join(table(changed, own, same)), flush=True)
 
 
