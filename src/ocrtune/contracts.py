@@ -254,7 +254,7 @@ class Matrices(NamedTuple):
     group: str
     inputs: int
     outputs: int
-    count: int
+    times: int
 
 
 class Weights(NamedTuple):

@@ -134,7 +134,7 @@ def training(weights: Weights, tuning: Tuning, row: Row, rows: int = 1) -> Need:
 
 def adapters(weights: Weights, groups: frozenset[str], rank: int) -> int:
     """Parameters of LoRA adapters: rank × (inputs + outputs) for every linear layer (Hu et al. 2021)."""
-    return sum(m.count * rank * (m.inputs + m.outputs) for m in weights.matrices if m.group in groups)
+    return sum(m.times * rank * (m.inputs + m.outputs) for m in weights.matrices if m.group in groups)
 
 
 def trained(weights: Weights, tuning: Tuning) -> int:
@@ -159,7 +159,7 @@ def _resident(weights: Weights, tuning: Tuning) -> int:
         return every * 4
     if tuning.method == "lora":
         return every * tuning.width
-    small = sum(m.inputs * m.outputs * m.count for m in weights.matrices if m.group == "language")
+    small = sum(m.inputs * m.outputs * m.times for m in weights.matrices if m.group == "language")
     return round(small * (NF4 if tuning.bits == 4 else 1)) + (every - small) * 4
 
 
@@ -172,7 +172,7 @@ def _narrowed(weights: Weights, tuning: Tuning) -> int:
     if tuning.method != "full":
         return adapters(weights, groups, tuning.rank) * 2
     head = weights.vocabulary * weights.language.width if "language" in tuning.groups else 0
-    return 2 * (head + sum(m.count * m.inputs * m.outputs for m in weights.matrices if m.group in groups))
+    return 2 * (head + sum(m.times * m.inputs * m.outputs for m in weights.matrices if m.group in groups))
 
 
 def _language(weights: Weights, tuning: Tuning, tokens: int) -> tuple[int, int]:
