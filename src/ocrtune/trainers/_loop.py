@@ -42,6 +42,8 @@ class Loop:
     accelerator: Any
     callback_handler: Any
     log: Any
+    _prepare_inputs: Any
+    is_deepspeed_enabled: bool
 
     def get_train_dataloader(self) -> Any:
         import torch
@@ -59,6 +61,14 @@ class Loop:
             **ahead,
         )
         return self.accelerator.prepare(loader)
+
+    def training_step(self, model: Any, inputs: Any, num_items_in_batch: Any = None) -> Any:
+        """Without walking through all modules at every step to say again that they are being trained."""
+        if not model.training:
+            model.train()
+        loss = self.compute_loss(model, self._prepare_inputs(inputs), num_items_in_batch=num_items_in_batch)
+        self.accelerator.backward(loss, **({"scale_wrt_gas": False} if self.is_deepspeed_enabled else {}))
+        return loss.detach()
 
     def compute_loss(self, model: Any, inputs: Any, return_outputs: bool = False, num_items_in_batch: Any = None) -> Any:
         import torch

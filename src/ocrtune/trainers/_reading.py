@@ -11,7 +11,7 @@ from typing import NamedTuple
 from tqdm import tqdm
 
 from ocrtune.contracts import Ask, Dialect, Family, Loaded
-from ocrtune.core import Prediction
+from ocrtune.core import Prediction, Size
 from ocrtune.imaging import open_image
 from ocrtune.options import TrainOptions
 from ocrtune.plugins import METRICS
@@ -48,9 +48,10 @@ def read_cer(
         ]
         with _pictures(loaded, family, batch, asks, features):
             readings = family.read(loaded, asks)
-        for row, reading in zip(batch, readings, strict=True):
+        for row, ask, reading in zip(batch, asks, readings, strict=True):
+            sees = family.sees(loaded.processor, Size(*ask.images[0].size))
             prediction = Prediction(sample_id=row.sample.id, text=reading.text, finish=reading.finish)
-            score = metric.score(row.sample, prediction, dialect.decode(reading.text), "default")
+            score = metric.score(row.sample, prediction, dialect.decode(reading.text, sees=sees), "default")
             counts.append((score.errors or 0.0, score.total or 0.0))
     return pooled(counts)
 
