@@ -40,7 +40,8 @@ def read(
         ids = out[n, start : start + limits[n]].tolist()
         end = next((i for i, t in enumerate(ids) if t in stops), None)
         kept = ids[:end]
-        text = processor.tokenizer.decode(kept, skip_special_tokens=True, clean_up_tokenization_spaces=False)
+        # verbatim but for the stop token: boxes and objects are special tokens in some models
+        text = processor.tokenizer.decode(kept, skip_special_tokens=False, clean_up_tokenization_spaces=False)
         logprobs = tuple(step[n] for step in trace.steps[: len(kept)])
         found.append(Reading(text, tuple(kept), logprobs, "length" if end is None else "stop", row.prompt))
     return found

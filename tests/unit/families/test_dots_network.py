@@ -21,7 +21,7 @@ from ocrtune.errors import ModelError  # noqa: E402
 from ocrtune.families.dots_ocr import DotsOcr  # noqa: E402
 from ocrtune.models import model_ref  # noqa: E402
 from ocrtune.testing import tiny_dots  # noqa: E402
-from ocrtune.trainers._loop import answer_logits, same_as_whole  # noqa: E402
+from ocrtune.trainers._loss import answer_logits, same_as_whole  # noqa: E402
 
 FAMILY = DotsOcr()
 SIZES = ((56, 84), (112, 56), (28, 140))  # width × height
