@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 from ocrtune.contracts import Encoded, Family
 from ocrtune.errors import disk_errors
-from ocrtune.trainers import _loss
+from ocrtune.trainers import _lora, _loss
 from ocrtune.trainers._rows import PIXELS
 
 PREFIX = "checkpoint-"
@@ -133,6 +133,7 @@ class Loop:
 def build(model: Any, arguments: Any, work: Work, callbacks: list[Any]) -> Any:
     from transformers import PrinterCallback, Trainer
 
+    _lora.quicken(model)
     kind: Any = type("OcrtuneTrainer", (Loop, Trainer), {"work": work})
     loop = kind(model=model, args=arguments, train_dataset=work.data, eval_dataset=[], callbacks=callbacks)
     loop.remove_callback(PrinterCallback)
