@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
 from typing import NamedTuple
 
+from rapidfuzz.distance import Levenshtein
 from tqdm import tqdm
 
 from ocrtune.contracts import Ask, Dialect, Family, Loaded
@@ -52,8 +53,14 @@ def read_cer(
             sees = family.sees(loaded.processor, Size(*ask.images[0].size))
             prediction = Prediction(sample_id=row.sample.id, text=reading.text, finish=reading.finish)
             score = metric.score(row.sample, prediction, dialect.decode(reading.text, sees=sees), "default")
-            counts.append((score.errors or 0.0, score.total or 0.0))
+            scored = score.value is not None
+            counts.append((score.errors or 0.0, score.total or 0.0) if scored else _said(reading.text, row))
     return pooled(counts)
+
+
+def _said(text: str, row: Row) -> tuple[float, float]:
+    """Edits and characters for targets without a text of their own, such as boxes: the reply against what was taught."""
+    return float(Levenshtein.distance(text, row.answer)), float(len(row.answer))
 
 
 def _pictures(
