@@ -35,7 +35,7 @@ def train(tiny_nano: Path, lines: Lines, tmp_path: Path, monkeypatch: pytest.Mon
     data = tmp_path / "data"
     data.mkdir()
     for split, chosen in (("train", samples), ("val", samples[:4])):
-        (data / f"{split}.jsonl").write_text("".join(s.to_line() + "\n" for s in chosen), "utf-8")
+        (data / f"{split}.jsonl").write_text("".join(s.line() + "\n" for s in chosen), "utf-8")
 
     def command(into: Path, processes: int) -> list[str]:
         options = {
