@@ -41,6 +41,7 @@ def begin(device: str) -> None:
     if count() == 1:
         return
     import torch
+
     from accelerate import PartialState
 
     PartialState(cpu=device == "cpu")
