@@ -140,9 +140,8 @@ class HuggingFaceTrainer:
             LOG.info("going on from step %d of %d", step, total)
         if step < total and not _out_of_patience(history, options):
             size = f"{options.batch_tokens} tokens" if options.batch_tokens else f"{options.batch_size} samples"
-            what = f"training with batches of {size}"
             try:
-                with memory_errors(what, MEMORY_HINT):
+                with memory_errors(f"training with batches of {size}", MEMORY_HINT):
                     loop.train(resume_from_checkpoint=str(last) if last else None)
             finally:
                 watch.close()
