@@ -32,6 +32,10 @@ class Section(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True)
 
+    def identity(self) -> dict[str, Any]:
+        """What makes two runs the same one: all options, unless a section knows of several ways to ask for the same."""
+        return self.model_dump(mode="json")
+
 
 def load(section: type[S], file: Path | None = None, overrides: Mapping[str, Any] | None = None) -> tuple[S, dict[str, Any]]:
     """The options and what was asked for explicitly. Raises ConfigError listing every problem at once."""
@@ -90,7 +94,7 @@ def dotted(assignments: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def config_digest(config: Section) -> str:
-    return digest(config.model_dump(mode="json"))
+    return digest(config.identity())
 
 
 def to_yaml(values: Mapping[str, JsonValue]) -> str:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import Field, field_validator
 
+from ocrtune import processes
 from ocrtune.config import Section
 from ocrtune.errors import ConfigError
 
@@ -90,7 +91,11 @@ class TrainOptions(Section):
     max_steps: int | None = Field(None, gt=0, description="optimizer steps; replaces epochs when given")
     max_minutes: float | None = Field(None, gt=0, description="stop in an orderly way after this much training time")
     batch_size: int = Field(4, ge=1, description="samples per forward pass")
-    gradient_accumulation: int = Field(4, ge=1, description="forward passes per optimizer step")
+    gradient_accumulation: int = Field(
+        4,
+        ge=1,
+        description="forward passes per optimizer step and process: a step sees batch_size × gradient_accumulation × processes",
+    )
     warmup_ratio: float = Field(0.03, ge=0, le=1, description="part of the steps with a rising learning rate")
     schedule: Literal["cosine", "linear", "constant"] = Field("cosine", description="learning rate after the warm-up")
     weight_decay: float = Field(0.0, ge=0, description="AdamW weight decay")
@@ -135,3 +140,8 @@ class TrainOptions(Section):
     )
     trust_remote_code: bool = Field(False, description="run Python code that comes with the checkpoint")
     report_to: tuple[Literal["tensorboard", "wandb"], ...] = Field(("tensorboard",), description="where curves go")
+
+    def identity(self) -> dict[str, Any]:
+        """A training is the same one on any number of processes as long as its optimizer steps see the same samples."""
+        said = super().identity()
+        return {**said, "gradient_accumulation": self.gradient_accumulation * processes.count()}

@@ -7,7 +7,6 @@ import importlib
 import inspect
 import json
 import logging
-import os
 import sys
 import typing
 from collections.abc import Callable, Iterator, Mapping
@@ -18,6 +17,7 @@ from pydantic import JsonValue, TypeAdapter, ValidationError
 from pydantic.errors import PydanticUserError
 from pydantic_core import to_jsonable_python
 
+from ocrtune import processes
 from ocrtune.config import Section, closest, load
 from ocrtune.core import Status
 from ocrtune.errors import ConfigError
@@ -112,11 +112,11 @@ def execute(verb: Verb, asked: Mapping[str, Any], *, into: Path | None = None, r
     such as torchrun the first process writes the run directory and the others follow.
     """
     config, explicit = load(verb.config, None, asked)
-    if processes() > 1 and not verb.spreads:
+    if processes.count() > 1 and not verb.spreads:
         raise ConfigError(f"{verb.name} works in one process", hint="start it without torchrun or accelerate launch")
     if not verb.records:
         return Outcome(None, verb.run(config))
-    if int(os.environ.get("RANK", "0")) > 0:
+    if not processes.first():
         follower = Follower.of(RunDir.place(verb.name, config, root=runs, into=into), root=runs, fresh=fresh)
         if follower.status == "done":
             return Outcome(follower, _stored_result(verb, follower), already=True)
@@ -128,11 +128,6 @@ def execute(verb: Verb, asked: Mapping[str, Any], *, into: Path | None = None, r
         result = verb.run(config, run)
         run.write(RESULT, json.dumps(jsonable(result), ensure_ascii=False, indent=2) + "\n")
     return Outcome(run, result)
-
-
-def processes() -> int:
-    """How many processes a launcher (torchrun, accelerate launch) started for this command."""
-    return int(os.environ.get("WORLD_SIZE", "1")) if "RANK" in os.environ else 1
 
 
 def jsonable(value: Any) -> Any:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import os
+import random
 import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from ocrtune import processes
 from ocrtune.contracts import Encoded, Family
 from ocrtune.errors import disk_errors
 from ocrtune.trainers import _lora, _loss
@@ -44,9 +46,12 @@ class Loop:
     log: Any
     _prepare_inputs: Any
     is_deepspeed_enabled: bool
+    is_fsdp_enabled: bool
 
     def get_train_dataloader(self) -> Any:
+        """`batches` are this process's own share: accelerate has nothing to divide, and repeats no samples to do so."""
         import torch
+        from accelerate.data_loader import prepare_data_loader
 
         ahead = (
             {"persistent_workers": True, "prefetch_factor": AHEAD, "multiprocessing_context": "fork"} if self.work.workers else {}
@@ -60,7 +65,8 @@ class Loop:
             generator=torch.Generator(),  # its own: workers that stay draw one number less, and dropout would not resume
             **ahead,
         )
-        return self.accelerator.prepare(loader)
+        there = {"device": self.accelerator.device, "put_on_device": True, "non_blocking": self.accelerator.non_blocking}
+        return prepare_data_loader(loader, num_processes=1, process_index=0, **there)
 
     def training_step(self, model: Any, inputs: Any, num_items_in_batch: Any = None) -> Any:
         """Without walking through all modules at every step to say again that they are being trained."""
@@ -76,7 +82,7 @@ class Loop:
         labels = inputs.pop("labels")
         pictures = self._pictures(inputs)
         with pictures, torch.autocast(labels.device.type, self.work.autocast, enabled=self.work.autocast is not None):
-            loss = _loss.answer_loss(model, inputs, labels)
+            loss = model(answers=labels, **inputs) if processes.count() > 1 else _loss.answer_loss(model, inputs, labels)
         loss = loss / ((labels[:, 1:] != -100).sum() if num_items_in_batch is None else num_items_in_batch)
         if self.args.world_size > 1 and self.args.average_tokens_across_devices:
             loss = loss * self.accelerator.num_processes
@@ -109,22 +115,34 @@ class Loop:
         place = Path(self.args.output_dir)
         name = f"{PREFIX}{self.state.global_step}"
         with disk_errors(f"checkpoint {name}"):
-            shutil.rmtree(place / "unfinished", ignore_errors=True)
+            if self.args.should_save:
+                shutil.rmtree(place / "unfinished", ignore_errors=True)
+            processes.wait()
             super()._save_checkpoint(model, trial)  # type: ignore[misc]
+            processes.wait()
             if self.args.should_save:
                 publish(place / "unfinished" / name, place / name)
                 for old in checkpoints(place)[:-KEPT]:
                     shutil.rmtree(old, ignore_errors=True)
 
     def save_model(self, output_dir: str | None = None, _internal_call: bool = False) -> None:
-        if self.args.should_save:
+        """Sharded weights are written with the optimizer's state, by all processes together."""
+        if self.args.should_save and not self.is_fsdp_enabled:
             save_weights(self.model, Path(output_dir or self.args.output_dir))
 
     def _load_from_checkpoint(self, resume_from_checkpoint: str, model: Any = None) -> None:
-        if hasattr(self.model, "peft_config"):
+        if hasattr(self.model, "peft_config") or self.is_fsdp_enabled:
             super()._load_from_checkpoint(resume_from_checkpoint, model)  # type: ignore[misc]
         else:
             load_weights(self.model, Path(resume_from_checkpoint))
+
+    def _load_rng_state(self, checkpoint: str | None) -> None:
+        """A process that the checkpoint's training did not have begins at a place of its own in the random numbers."""
+        own = f"rng_state_{processes.rank()}.pth" if processes.count() > 1 else "rng_state.pth"
+        if checkpoint is None or Path(checkpoint, own).exists():
+            super()._load_rng_state(checkpoint)  # type: ignore[misc]
+        else:
+            seed_apart(self.args.seed, self.state.global_step)
 
     def floating_point_ops(self, inputs: Any) -> int:
         return 0  # counting parameters at every step costs more than the figure is worth
@@ -138,7 +156,17 @@ def build(model: Any, arguments: Any, work: Work, callbacks: list[Any]) -> Any:
     loop = kind(model=model, args=arguments, train_dataset=work.data, eval_dataset=[], callbacks=callbacks)
     loop.remove_callback(PrinterCallback)
     loop.model_accepts_loss_kwargs = True  # the loss is normalised by the tokens of the whole accumulated batch
+    if processes.count() > 1:
+        _loss.answer_when_called(model)
+    if not processes.first():
+        seed_apart(arguments.seed, 0)  # from here on: what is initialised must be the same everywhere, dropout must not
     return loop
+
+
+def seed_apart(seed: int, step: int) -> None:
+    from transformers import set_seed
+
+    set_seed(random.Random(f"{seed}/{step}/{processes.rank()}").getrandbits(31))
 
 
 def takes_features(model: Any, family: Family, batch: dict[str, Any]) -> bool:
@@ -157,13 +185,24 @@ def takes_features(model: Any, family: Family, batch: dict[str, Any]) -> bool:
     return bool(torch.allclose(whole, quick, rtol=0, atol=1e-3 * float(whole.abs().max())))
 
 
-def save_weights(model: Any, folder: Path) -> None:
-    """Adapter, or all weights for `load_weights`, as safetensors. Adapters never drag the embedding table along."""
+def whole_weights(model: Any) -> dict[str, Any] | None:
+    """All weights in the first process's memory where each process has a part of them, None where none are missing.
+    All processes must ask together."""
+    if not processes.sharded():
+        return None
+    from torch.distributed.checkpoint.state_dict import StateDictOptions, get_model_state_dict
+
+    return dict(get_model_state_dict(model, options=StateDictOptions(full_state_dict=True, cpu_offload=True)))
+
+
+def save_weights(model: Any, folder: Path, weights: dict[str, Any] | None = None) -> None:
+    """Adapter, or all weights for `load_weights`, as safetensors. Adapters never drag the embedding table along.
+    `weights` are an adapter's where the model itself has but a part of them."""
     from safetensors.torch import save_model
 
     folder.mkdir(parents=True, exist_ok=True)
     if hasattr(model, "peft_config"):
-        model.save_pretrained(folder, save_embedding_layers=False)
+        model.save_pretrained(folder, state_dict=weights, save_embedding_layers=False)
     else:
         save_model(model, str(folder / WHOLE))
     for file in folder.glob("*.safetensors"):

@@ -6,7 +6,7 @@ pass is as large again. Here the gradient of the hidden states is made together 
 
 from __future__ import annotations
 
-from functools import cache
+from functools import cache, wraps
 from typing import Any, NamedTuple
 
 PART = 1 << 24  # logits that exist at the same time, in numbers
@@ -20,7 +20,7 @@ class Halves(NamedTuple):
 
 
 def halves(model: Any) -> Halves | None:
-    """None where the two cannot be told apart; a model wrapped for several processes must be called as a whole."""
+    """None where the two cannot be told apart."""
     plain = getattr(model, "get_base_model", lambda: model)()
     body = getattr(plain, getattr(plain, "base_model_prefix", ""), None)
     head = getattr(plain, "get_output_embeddings", lambda: None)()
@@ -45,6 +45,18 @@ def answer_loss(model: Any, inputs: dict[str, Any], labels: Any) -> Any:
     if parts is None or not _is_frozen_matrix(parts.head):
         return torch.nn.functional.cross_entropy(answer_logits(model, inputs, wanted).float(), targets, reduction="sum")
     return _summed()(_states(parts, inputs, wanted), parts.head.weight, targets)
+
+
+def answer_when_called(model: Any) -> None:
+    """From now on `model(answers=labels, **inputs)` is `answer_loss`. What spreads a model over processes works before and
+    after a call of the whole: it gathers the weights, and it learns which gradients to expect."""
+    forward = model.forward
+
+    @wraps(forward)
+    def either(*args: Any, answers: Any = None, **inputs: Any) -> Any:
+        return forward(*args, **inputs) if answers is None else answer_loss(model, inputs, answers)
+
+    model.forward = either
 
 
 def same_as_whole(model: Any, batch: dict[str, Any]) -> bool:

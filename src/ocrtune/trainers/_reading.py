@@ -8,8 +8,10 @@ from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
 from typing import NamedTuple
 
+from rapidfuzz.distance import Levenshtein
 from tqdm import tqdm
 
+from ocrtune import processes
 from ocrtune.contracts import Ask, Dialect, Family, Loaded
 from ocrtune.core import Prediction, Size
 from ocrtune.imaging import open_image
@@ -36,11 +38,15 @@ def subset(rows: Sequence[Row], count: int, seed: int) -> list[Row]:
 def read_cer(
     loaded: Loaded, rows: Sequence[Row], family: Family, dialect: Dialect, options: TrainOptions, features: Features | None = None
 ) -> Cer:
-    """With `features` each picture goes through the frozen tower at the first evaluation only."""
+    """With `features` each picture goes through the frozen tower at the first evaluation only. Of several processes each
+    reads every n-th batch; where none has all weights they read all batches, step by step together."""
     metric = METRICS.get("cer")()
     counts: list[tuple[float, float]] = []
     size = options.eval_batch_size
-    for start in tqdm(range(0, len(rows), size), desc="reading", unit="batch", leave=False, disable=len(rows) <= 2 * size):
+    shared = not processes.sharded()
+    starts = list(range(0, len(rows), size))[processes.rank() if shared else 0 :: processes.count() if shared else 1]
+    silent = len(rows) <= 2 * size or not processes.first()
+    for start in tqdm(starts, desc="reading", unit="batch", leave=False, disable=silent):
         batch = rows[start : start + size]
         limits = [min(options.eval_max_tokens, 16 + 2 * len(family.answer_ids(loaded.processor, r.answer))) for r in batch]
         asks = [
@@ -52,8 +58,14 @@ def read_cer(
             sees = family.sees(loaded.processor, Size(*ask.images[0].size))
             prediction = Prediction(sample_id=row.sample.id, text=reading.text, finish=reading.finish)
             score = metric.score(row.sample, prediction, dialect.decode(reading.text, sees=sees), "default")
-            counts.append((score.errors or 0.0, score.total or 0.0))
-    return pooled(counts)
+            scored = score.value is not None
+            counts.append((score.errors or 0.0, score.total or 0.0) if scored else _said(reading.text, row))
+    return pooled([one for part in processes.gathered(counts) for one in part] if shared else counts)
+
+
+def _said(text: str, row: Row) -> tuple[float, float]:
+    """Edits and characters for targets without a text of their own, such as boxes: the reply against what was taught."""
+    return float(Levenshtein.distance(text, row.answer)), float(len(row.answer))
 
 
 def _pictures(

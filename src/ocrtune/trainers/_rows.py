@@ -23,6 +23,7 @@ WINDOW = 32  # batches that are sorted by length together
 SHOWN = 20  # names in a message
 PIXELS = "pixel"  # how the names of all inputs begin that only a tower looks at
 PROMPT = "prompt tokens"
+ALONE = (0, 1)
 
 
 class Row(NamedTuple):
@@ -82,6 +83,7 @@ class Item(NamedTuple):
     row: int
     encoded: Encoded
     features: dict[str, Any] | None
+    counts: bool = True  # False: without labels
 
 
 class Prepared:
@@ -101,6 +103,9 @@ class Prepared:
         return len(self.rows)
 
     def __getitem__(self, index: int) -> Item:
+        """The row; from behind (−1 is the first one) the row without weight, which fills up the batches of an epoch."""
+        if index < 0:
+            return self[~index]._replace(counts=False)
         if (kept := self._kept.get(index)) is not None:
             return kept
         found = self.features.find(self.pictures(index)) if self.features else None
@@ -165,18 +170,19 @@ class Prepared:
         no pixels but `rows` with their `features`, and `pictures`, the whole inputs of rows that have none yet."""
         rows = [item.encoded for item in items]
         if self.features is None:
-            return self._labelled(rows)
+            return self._labelled(items, rows)
         return {
-            **self._labelled([without_pixels(r) for r in rows]),
+            **self._labelled(items, [without_pixels(r) for r in rows]),
             "rows": [(item.row, item.encoded.prompt) for item in items],
             "features": [item.features for item in items],
             "pictures": [item.encoded.inputs if item.features is None else None for item in items],
         }
 
-    def _labelled(self, rows: Sequence[Encoded]) -> dict[str, Any]:
+    def _labelled(self, items: Sequence[Item], rows: Sequence[Encoded]) -> dict[str, Any]:
         import torch
 
         answers = [torch.cat([torch.full((r.prompt,), -100), r.inputs["input_ids"][0, r.prompt :]]) for r in rows]
+        answers = [answer if item.counts else torch.full_like(answer, -100) for answer, item in zip(answers, items, strict=True)]
         if self.pack_for is not None:
             return {**self.family.pack(self.processor, self.pack_for, rows), "labels": torch.cat(answers)[None]}
         batch = self.family.collate(self.processor, rows, "right")
@@ -205,16 +211,29 @@ class Buckets:
     With a `budget` a batch has as many samples as keep it within that many tokens, padding included (at least one). Which
     places of the sorted samples share a batch is then the same in every epoch, so that all have equally many batches;
     samples of about the same length change places.
+
+    Of several processes (`share` is this one's rank and their number) each takes every n-th batch of the same list, which
+    is filled up with a batch without weight where the batches do not suffice for all.
     """
 
-    def __init__(self, lengths: Sequence[int], batch_size: int, seed: int, budget: int | None = None) -> None:
+    def __init__(
+        self,
+        lengths: Sequence[int],
+        batch_size: int,
+        seed: int,
+        budget: int | None = None,
+        *,
+        share: tuple[int, int] = ALONE,
+    ) -> None:
         self.lengths, self.batch_size, self.seed, self.epoch = list(lengths), batch_size, seed, 0
+        self.rank, self.processes = share
         self.drop_last = False
         self.levels = [_level(n) for n in self.lengths]
         self.cuts = _cuts(sorted(self.levels), budget) if budget is not None else None
 
     def __len__(self) -> int:
-        return -(-len(self.lengths) // self.batch_size) if self.cuts is None else len(self.cuts) - 1
+        batches = -(-len(self.lengths) // self.batch_size) if self.cuts is None else len(self.cuts) - 1
+        return -(-batches // self.processes)
 
     def set_epoch(self, epoch: int) -> None:
         self.epoch = epoch
@@ -231,7 +250,9 @@ class Buckets:
         rng.shuffle(batches)
         first = max(range(len(batches)), key=lambda n: max(self.lengths[i] for i in batches[n]))
         batches.insert(0, batches.pop(first))
-        return iter(batches)
+        weightless = [~min(order, key=self.lengths.__getitem__)]
+        batches += [weightless] * (-len(batches) % self.processes)
+        return iter(batches[self.rank :: self.processes])
 
     def _windows(self, order: list[int]) -> list[list[int]]:
         batches = []

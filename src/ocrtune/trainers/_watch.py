@@ -12,6 +12,7 @@ from typing import Any
 
 from tqdm import tqdm
 
+from ocrtune import processes
 from ocrtune.errors import ModelError, extra
 from ocrtune.runs import append_line, write_atomic
 
@@ -20,18 +21,22 @@ HISTORY = "history.jsonl"
 
 
 class History:
-    """One JSON line per step (`loss`) and per evaluation (`cer`), in order and each step once, however often resumed."""
+    """One JSON line per step (`loss`) and per evaluation (`cer`), in order and each step once, however often resumed.
+    All processes of a training know it, the first one writes it."""
 
     def __init__(self, file: Path, step: int) -> None:
         """Keeps what belongs to the first `step` steps; what came later was lost with the process and is done again."""
         self.file = file
         self.lines = [r for r in _records(file) if step > 0 and r["step"] <= step]
-        write_atomic(file, "".join(json.dumps(r) + "\n" for r in self.lines))
+        processes.wait()
+        if processes.first():
+            write_atomic(file, "".join(json.dumps(r) + "\n" for r in self.lines))
 
     def add(self, kind: str, step: int, **values: Any) -> None:
         record = {"kind": kind, "step": step, **values}
         self.lines.append(record)
-        append_line(self.file, json.dumps(record))
+        if processes.first():
+            append_line(self.file, json.dumps(record))
 
     @property
     def evaluations(self) -> list[dict[str, Any]]:
@@ -64,7 +69,8 @@ def _records(file: Path) -> list[dict[str, Any]]:
 
 
 class Watch:
-    """The events of transformers' TrainerCallback that matter here. `keep_best` saves the model of this moment."""
+    """The events of transformers' TrainerCallback that matter here, the same in all processes. `keep_best` saves the model of
+    this moment."""
 
     def __init__(
         self, history: History, *, keep_best: Callable[[], None], curves: Path | None, patience: int | None, minutes: float | None
@@ -76,8 +82,11 @@ class Watch:
 
     def on_train_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:
         self.began = time.monotonic() - self.history.seconds
-        self.bar = tqdm(total=state.max_steps, initial=state.global_step, desc="training", unit="step", smoothing=0.05)
-        if self.curves is not None:
+        silent = not processes.first()
+        self.bar = tqdm(
+            total=state.max_steps, initial=state.global_step, desc="training", unit="step", smoothing=0.05, disable=silent
+        )
+        if self.curves is not None and not silent:
             with extra("train"):
                 from torch.utils.tensorboard import SummaryWriter
             self.writer = SummaryWriter(str(self.curves), purge_step=state.global_step + 1 if state.global_step else None)
@@ -108,7 +117,7 @@ class Watch:
             self.bar.set_postfix(loss=f"{loss:.3f}", refresh=False)
 
     def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> Any:
-        late = self.minutes is not None and self.seconds() > self.minutes * 60
+        late = self.minutes is not None and processes.agreed(self.seconds() > self.minutes * 60)
         if late or state.global_step >= state.max_steps:
             if late:
                 LOG.info("stopping at step %d: the time is up", state.global_step)

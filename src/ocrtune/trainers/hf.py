@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from ocrtune import processes
 from ocrtune.contracts import Dialect, Family, Loaded, LoadOptions, Trained
 from ocrtune.core import ModelRef, Sample
 from ocrtune.errors import ConfigError, InputError, ModelError, extra, memory_errors
@@ -48,6 +49,7 @@ class HuggingFaceTrainer:
         if (done := _finished(run)) is not None:
             return done
         _refuse(options, model, train, val)
+        processes.begin(_device(options))
         setting = self._open(options, model)
         rows, eval_rows = self._measured(setting, train, val)
         said = {t for r in rows for t in setting.family.answer_ids(setting.loaded.processor, r.answer)}
@@ -70,7 +72,7 @@ class HuggingFaceTrainer:
         eager = device == "cpu" and autocast is not None  # the CPU flash kernel's bf16 backward is slow: measured 1.5 ×
         frozen = options.method != "full" and device.startswith("cuda") and autocast is not None
         load = LoadOptions(
-            device=options.device,
+            device=f"cuda:{torch.cuda.current_device()}" if device.startswith("cuda") else options.device,
             dtype="bfloat16" if frozen else "float32",
             quantization=options.quantization,
             trust_remote_code=options.trust_remote_code,
@@ -109,12 +111,14 @@ class HuggingFaceTrainer:
     ) -> tuple[int, _watch.History]:
         options, family, tuned = setting.options, setting.family, setting.loaded.model
         place, best = run.artifacts / "checkpoints", run.artifacts / "best"
-        _loop.recover(best)
-        last = next(reversed(_loop.checkpoints(place)), None)
+        if processes.first():
+            _loop.recover(best)
+        last = processes.agreed(next(reversed(_loop.checkpoints(place)), None))
         step = int(last.name.removeprefix(_loop.PREFIX)) if last else 0
         data = _data(setting, rows)
         history = _watch.History(run.path / _watch.HISTORY, step)
-        batches = _rows.Buckets([r.length for r in rows], options.batch_size, options.seed, options.batch_tokens)
+        share = (processes.rank(), processes.count())
+        batches = _rows.Buckets([r.length for r in rows], options.batch_size, options.seed, options.batch_tokens, share=share)
         total = _steps(len(batches), options)
         watch = _watch.Watch(
             history,
@@ -136,12 +140,12 @@ class HuggingFaceTrainer:
             LOG.info("going on from step %d of %d", step, total)
         if step < total and not _out_of_patience(history, options):
             size = f"{options.batch_tokens} tokens" if options.batch_tokens else f"{options.batch_size} samples"
-            what = f"training with batches of {size}"
             try:
-                with memory_errors(what, MEMORY_HINT):
+                with memory_errors(f"training with batches of {size}", MEMORY_HINT):
                     loop.train(resume_from_checkpoint=str(last) if last else None)
             finally:
                 watch.close()
+        processes.wait()
         return max(step, loop.state.global_step), history
 
 
@@ -156,6 +160,8 @@ def _refuse(options: TrainOptions, model: ModelRef, train: Sequence[Sample], val
             f"training uses the first device that it sees, not {options.device}",
             hint=f"CUDA_VISIBLE_DEVICES={number} ocrtune train … --device {kind}",
         )
+    if processes.sharded() and _device(options) == "cpu":
+        raise ConfigError("accelerate divides weights among GPUs only", hint="on CPUs start it with torchrun: DDP")
     if not train or not val:
         raise InputError(
             f"there are {len(train)} samples to train on and {len(val)} to evaluate on: both are needed",
@@ -228,6 +234,7 @@ def _arguments(options: TrainOptions, place: Path, total: int, *, begun: bool) -
         remove_unused_columns=False,
         use_cpu=device == "cpu",
         dataloader_pin_memory=device.startswith("cuda"),
+        ddp_broadcast_buffers=False,  # they are tables that nothing changes
         **_checkpointing(options),
     )
     made._n_gpu = min(
@@ -274,7 +281,11 @@ def _data(setting: Setting, rows: list[_rows.Row]) -> _rows.Prepared:
     store = _cache.store_for(options)
     if store is not None:
         data.store, data.setting = store, _cache.sequence_settings(family, processor, options)
-    features = _cache.features_for(setting.loaded, family, precision=setting.autocast, store=store)
+    features = None
+    if processes.sharded():
+        LOG.info("each process has a part of the weights: pictures go through the tower at every step, its output is not cached")
+    else:
+        features = _cache.features_for(setting.loaded, family, precision=setting.autocast, store=store)
     if features is not None:
         if takes_features:
             data.features = features
@@ -308,13 +319,19 @@ def _check_encoding(one: _rows.Prepared, model: Any) -> dict[str, Any]:
 
 
 def _keep_best(setting: Setting, place: Path) -> None:
-    """The model of this moment as `artifacts/best`: whole or not there."""
+    """The model of this moment as `artifacts/best`: whole or not there. All processes must come here together."""
+    weights = _loop.whole_weights(setting.loaded.model)
+    if processes.first():
+        _write_best(setting, place, weights)
+
+
+def _write_best(setting: Setting, place: Path, weights: dict[str, Any] | None) -> None:
     made = place.with_name("best.unfinished")
     shutil.rmtree(made, ignore_errors=True)
     if setting.options.method == "full":
-        setting.family.save(setting.loaded.model, setting.ref, made)
+        setting.family.save(_whole(setting, weights), setting.ref, made)
     else:
-        _loop.save_weights(setting.loaded.model, made)
+        _loop.save_weights(setting.loaded.model, made, weights)
     o = setting.options
     notes = {
         "base": str(setting.ref),
@@ -329,6 +346,17 @@ def _keep_best(setting: Setting, place: Path) -> None:
     }
     (made / NOTES).write_text(json.dumps(notes, indent=2, ensure_ascii=False) + "\n", "utf-8")
     _loop.publish(made, place)
+
+
+def _whole(setting: Setting, weights: dict[str, Any] | None) -> Any:
+    """The model, or a new one with `weights` where this process has a part of the model only."""
+    if weights is None:
+        return setting.loaded.model
+    o = setting.options
+    same = LoadOptions(device="cpu", dtype="float32", trust_remote_code=o.trust_remote_code, framing=o.framing)
+    model = setting.family.load(setting.ref, same).model
+    model.load_state_dict(weights, assign=True)
+    return model
 
 
 def _out_of_patience(history: _watch.History, options: TrainOptions) -> bool:
@@ -348,9 +376,12 @@ def _finish(run: RunDir, history: _watch.History, steps: int) -> Trained:
     if best is None:
         raise ModelError("training ended before its first evaluation", hint="lower eval_steps or raise max_steps")
     before = next((r for r in history.lines if r["kind"] == "eval" and r["step"] == 0), None)
+    figures = {"cer": best["cer"], "plus_minus": best["plus_minus"], "step": best["step"]}
+    made = Trained(run.artifacts / "best", figures, steps)
+    if not processes.first():
+        return made
     if before is not None and best["cer"] >= before["cer"]:
         LOG.warning("training made reading no better: CER %.3f before, %.3f at best", before["cer"], best["cer"])
-    figures = {"cer": best["cer"], "plus_minus": best["plus_minus"], "step": best["step"]}
     write_atomic(run.path / FINISHED, json.dumps({"best": figures, "steps": steps}) + "\n")
     shutil.rmtree(run.artifacts / "checkpoints", ignore_errors=True)
-    return Trained(run.artifacts / "best", figures, steps)
+    return made

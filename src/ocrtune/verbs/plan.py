@@ -175,7 +175,7 @@ def _subject(config: Config, ref: ModelRef, into: RunDir) -> Subject:
         first = f"; the first: {made.rejected[0]}" if made.rejected else ""
         raise InputError(
             f"there is no page to plan for in {', '.join(config.pages)}{first}",
-            hint="give a dataset made by prepare, or pictures and PDFs",
+            hint="give a dataset made by prepare, or pictures and PDFs; for boxes also the --train.dialect that says them",
         )
     return Subject(ref, family, weights, ruler, made)
 

@@ -68,3 +68,24 @@ def test_the_order_of_many_samples_is_found_at_once() -> None:
     began = time.process_time()
     list(Buckets([(37 * n) % 3000 + 20 for n in range(50_000)], 4, 0))
     assert time.process_time() - began < 5
+
+
+@given(
+    lengths=LENGTHS,
+    size=st.integers(1, 9),
+    budget=st.none() | st.integers(16, 2000),
+    count=st.integers(1, 5),
+    each=st.integers(1, 3),
+)
+def test_processes_share_the_steps_of_one_and_only_batches_without_weight_are_added(
+    lengths: list[int], size: int, budget: int | None, count: int, each: int
+) -> None:
+    whole = list(Buckets(lengths, size, 1, budget))
+    shares = [Buckets(lengths, size, 1, budget, share=(rank, count)) for rank in range(count)]
+    taken = [list(share) for share in shares]
+    assert {len(share) for share in shares} == {len(batches) for batches in taken} == {-(-len(whole) // count)}
+    for step, start in enumerate(range(0, len(whole), count * each)):
+        seen = [b for batches in taken for b in batches[step * each : (step + 1) * each]]
+        wanted = whole[start : start + count * each]
+        assert sorted(b for b in seen if b[0] >= 0) == sorted(wanted)
+        assert all(lengths[~b[0]] == min(lengths) for b in seen if b[0] < 0)
