@@ -11,6 +11,8 @@ import contextlib
 from functools import cache
 from typing import Any
 
+from ocrtune.trainers._products import linear
+
 
 def quicken(model: Any) -> int:
     """Changes the adapted layers of `model` that can be changed; returns how many."""
@@ -83,10 +85,10 @@ def _adapted() -> Any:
             ctx.scale, ctx.merged = scale, x.dtype == torch.float32 and len(tokens) >= x.shape[-1]
             narrow = None
             if ctx.merged:
-                made = torch.nn.functional.linear(tokens, torch.addmm(weight, up, down, alpha=scale), bias)
+                made = linear(tokens, torch.addmm(weight, up, down, alpha=scale), bias)
             else:
-                narrow = tokens @ down.t()
-                made = torch.nn.functional.linear(tokens, weight, bias).addmm_(narrow, up.t(), alpha=scale)
+                narrow = linear(tokens, down)
+                made = linear(tokens, weight, bias).addmm_(narrow, up.t(), alpha=scale)
             ctx.save_for_backward(x, weight, down, up, narrow)
             return made.view(*x.shape[:-1], -1)
 
@@ -95,15 +97,15 @@ def _adapted() -> Any:
             x, weight, down, up, narrow = ctx.saved_tensors
             with _without_autocast(slope):
                 tokens, slopes = x.reshape(-1, x.shape[-1]), slope.reshape(-1, slope.shape[-1])
-                narrow_slopes = (slopes @ up).mul_(ctx.scale)
+                narrow_slopes = linear(slopes, up.t()).mul_(ctx.scale)
                 to_x = None
                 if ctx.needs_input_grad[0] and ctx.merged:
-                    to_x = slopes @ torch.addmm(weight, up, down, alpha=ctx.scale)
+                    to_x = linear(slopes, torch.addmm(weight, up, down, alpha=ctx.scale).t())
                 elif ctx.needs_input_grad[0]:
-                    to_x = (slopes @ weight).addmm_(narrow_slopes, down)
-                to_down = narrow_slopes.t() @ tokens
-                narrow = tokens @ down.t() if narrow is None else narrow
-                to_up = (narrow.t() @ slopes).mul_(ctx.scale).t()
+                    to_x = linear(slopes, weight.t()).addmm_(narrow_slopes, down)
+                to_down = linear(narrow_slopes.t(), tokens.t())
+                narrow = linear(tokens, down) if narrow is None else narrow
+                to_up = linear(narrow.t(), slopes.t()).mul_(ctx.scale).t()
             return to_x if to_x is None else to_x.view(x.shape), None, None, to_down, to_up, None
 
     return Adapted.apply

@@ -9,6 +9,8 @@ from __future__ import annotations
 from functools import cache, wraps
 from typing import Any, NamedTuple
 
+from ocrtune.trainers._products import linear
+
 PART = 1 << 24  # logits that exist at the same time, in numbers
 
 
@@ -95,12 +97,12 @@ def _summed() -> Any:
             size = max(1, PART // weight.shape[0])
             for start in range(0, len(targets), size):
                 part = slice(start, start + size)
-                logits = torch.nn.functional.linear(states[part], weight)
+                logits = linear(states[part], weight)
                 logprobs = torch.log_softmax(logits, -1, dtype=torch.float32)
                 said = targets[part, None]
                 total -= logprobs.gather(1, said).sum()
                 slopes = logprobs.exp_().scatter_add_(1, said, -torch.ones_like(said, dtype=logprobs.dtype))
-                gradient[part] = torch.matmul(slopes.to(logits.dtype), weight.to(logits.dtype)).to(states.dtype)
+                gradient[part] = linear(slopes.to(logits.dtype), weight.to(logits.dtype).t()).to(states.dtype)
             ctx.save_for_backward(gradient)
             return total
 
