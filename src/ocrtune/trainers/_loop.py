@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 from ocrtune import processes
 from ocrtune.contracts import Encoded, Family
 from ocrtune.errors import disk_errors
-from ocrtune.trainers import _lora, _loss
+from ocrtune.trainers import _layers, _lora, _loss
 from ocrtune.trainers._rows import PIXELS
 
 PREFIX = "checkpoint-"
@@ -152,15 +152,29 @@ def build(model: Any, arguments: Any, work: Work, callbacks: list[Any]) -> Any:
     from transformers import PrinterCallback, Trainer
 
     _lora.quicken(model)
+    _layers.quicken(model)
     kind: Any = type("OcrtuneTrainer", (Loop, Trainer), {"work": work})
     loop = kind(model=model, args=arguments, train_dataset=work.data, eval_dataset=[], callbacks=callbacks)
     loop.remove_callback(PrinterCallback)
+    if processes.count() == 1:
+        model.zero_grad = _forgetting(model)
     loop.model_accepts_loss_kwargs = True  # the loss is normalised by the tokens of the whole accumulated batch
     if processes.count() > 1:
         _loss.answer_when_called(model)
     if not processes.first():
         seed_apart(arguments.seed, 0)  # from here on: what is initialised must be the same everywhere, dropout must not
     return loop
+
+
+def _forgetting(model: Any) -> Callable[..., None]:
+    """`zero_grad` without walking through all modules at every step."""
+    trained = [p for p in model.parameters() if p.requires_grad]
+
+    def forget(set_to_none: bool = True) -> None:
+        for parameter in trained:
+            parameter.grad = None
+
+    return forget
 
 
 def seed_apart(seed: int, step: int) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from functools import cache, wraps
 from typing import Any, NamedTuple
 
-from ocrtune.trainers._products import linear
+from ocrtune.trainers._products import STEP, linear
 
 PART = 1 << 24  # logits that exist at the same time, in numbers
 
@@ -94,7 +94,7 @@ def _summed() -> Any:
         def forward(ctx: Any, states: Any, weight: Any, targets: Any) -> Any:
             total = states.new_zeros((), dtype=torch.float32)
             gradient = torch.empty_like(states)
-            size = max(1, PART // weight.shape[0])
+            size = max(STEP, PART // weight.shape[0] // STEP * STEP)
             for start in range(0, len(targets), size):
                 part = slice(start, start + size)
                 logits = linear(states[part], weight)
