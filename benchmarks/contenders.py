@@ -38,6 +38,7 @@ class Case(NamedTuple):
 
 class Result(NamedTuple):
     epochs: list[float]  # seconds each
+    processor: list[float]  # seconds of processor time each: what else the machine does changes them less
     losses: list[float]  # one a step
     peak: float  # MiB resident (on CUDA: allocated) at most
     loaded: float  # MiB before the training
@@ -149,21 +150,21 @@ def run_ocrtune(case: Case, model: Path, samples: list[Any], folder: Path) -> Re
     from ocrtune.trainers.hf import HuggingFaceTrainer
 
     options = options_of(case, folder / "cache")
-    real, seen = _loop.build, {}
+    real, seen, marks = _loop.build, {}, Marks([], [])
 
     def build(model: Any, arguments: Any, work: Any, callbacks: list[Any]) -> Any:
         seen.update(memory=memory(case.device), model=model, data=work.data)
-        return real(model, arguments, work, callbacks)
+        return real(model, arguments, work, [*callbacks, clock(marks, case.device)])
 
     _loop.build = build
     run = RunDir.create("train", options, root=folder, into=folder / "run")
     HuggingFaceTrainer().fit(options, model_ref(model), train=samples, val=samples[:1], run=run)
     lines = [json.loads(line) for line in (folder / "run" / "history.jsonl").read_text("utf-8").splitlines()]
     steps = [r for r in lines if r["kind"] == "step"]
-    began = next(r["seconds"] for r in lines if r["kind"] == "eval")
     peak, rows = memory(case.device), seen["data"].rows
     return Result(
-        per_epoch(began, [r["seconds"] for r in steps], case),
+        per_epoch(marks.wall, case),
+        per_epoch(marks.processor, case),
         [r["loss"] for r in steps],
         peak,
         seen["memory"],
@@ -172,10 +173,38 @@ def run_ocrtune(case: Case, model: Path, samples: list[Any], folder: Path) -> Re
     )
 
 
-def per_epoch(began: float, ends: Sequence[float], case: Case) -> list[float]:
-    steps = len(ends) // case.epochs
-    marks = [began, *(ends[(n + 1) * steps - 1] for n in range(case.epochs))]
-    return [after - before for before, after in pairwise(marks)]
+class Marks(NamedTuple):
+    """Seconds at the begin of the training and at the end of each step."""
+
+    wall: list[float]
+    processor: list[float]
+
+
+def clock(marks: Marks, device: str) -> Any:
+    from transformers import TrainerCallback
+
+    def look() -> None:
+        if device.startswith("cuda"):
+            import torch
+
+            torch.cuda.synchronize()
+        marks.wall.append(time.monotonic())
+        marks.processor.append(time.process_time())
+
+    class Clock(TrainerCallback):
+        def on_epoch_begin(self, *_: Any, **__: Any) -> None:
+            if not marks.wall:
+                look()
+
+        def on_step_end(self, *_: Any, **__: Any) -> None:
+            look()
+
+    return Clock()
+
+
+def per_epoch(seconds: Sequence[float], case: Case) -> list[float]:
+    steps = (len(seconds) - 1) // case.epochs
+    return [after - before for before, after in pairwise(seconds[::steps])]
 
 
 def arithmetic(model: Any, data: Any, case: Case) -> tuple[float, float]:
@@ -259,17 +288,8 @@ def shared_arguments(case: Case, folder: Path) -> dict[str, Any]:
 def timed(trainer: Any, one: Ready, case: Case) -> Result:
     """The trainer's own loop, over its own shuffled batches or those of ocrtune."""
     from torch.utils.data import DataLoader
-    from transformers import TrainerCallback
 
-    ends: list[float] = []
-
-    class Clock(TrainerCallback):
-        def on_step_end(self, *_: Any, **__: Any) -> None:
-            if case.device.startswith("cuda"):
-                import torch
-
-                torch.cuda.synchronize()
-            ends.append(time.monotonic())
+    marks = Marks([], [])
 
     def batches() -> Any:
         loader = DataLoader(trainer.train_dataset, batch_sampler=one.order, collate_fn=trainer.data_collator)
@@ -277,12 +297,12 @@ def timed(trainer: Any, one: Ready, case: Case) -> Result:
 
     if case.same:
         trainer.get_train_dataloader = batches
-    trainer.add_callback(Clock())
-    loaded, began = memory(case.device), time.monotonic()
+    trainer.add_callback(clock(marks, case.device))
+    loaded = memory(case.device)
     trainer.train()
     tokens = sum(r.length for r in one.rows)
     losses = [r["loss"] for r in trainer.state.log_history if "loss" in r]
-    return Result(per_epoch(began, ends, case), losses, memory(case.device), loaded, tokens)
+    return Result(per_epoch(marks.wall, case), per_epoch(marks.processor, case), losses, memory(case.device), loaded, tokens)
 
 
 def texts(one: Ready, row: Any) -> tuple[str, str]:

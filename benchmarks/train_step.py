@@ -69,10 +69,14 @@ def measured(names: list[str], case: Case, repeats: int, folder: Path) -> dict[s
 
 
 def table(case: Case, own: dict[str, list[Result]], same: dict[str, list[Result]]) -> list[str]:
-    """Per contender: the fastest of all later epochs, which other load disturbs least; median by median beside it."""
+    """Per contender: the fastest of all later epochs, which other load disturbs least; median by median beside it, and the
+    processor's time, which other load changes least of all."""
     speeds, shared = (
         {n: [case.samples / s for r in rs for s in r.epochs[1:]] for n, rs in found.items()} for found in (own, same)
     )
+    spent = {
+        n: statistics.median(sum(r.processor[1:]) / len(r.processor[1:]) for r in rs) / case.samples for n, rs in own.items()
+    }
     peaks = {name: statistics.median(r.peak for r in results) for name, results in own.items()}
     ours, rows = own["ocrtune"][0], []
     for name, results in own.items():
@@ -85,6 +89,8 @@ def table(case: Case, own: dict[str, list[Result]], same: dict[str, list[Result]
             f"{max(speeds[name]):.1f}",
             f"{max(speeds['ocrtune']) / max(speeds[name]):.2f}",
             f"{statistics.median(speeds['ocrtune']) / statistics.median(speeds[name]):.2f}",
+            f"{1000 * spent[name]:.1f}",
+            f"{spent[name] / spent['ocrtune']:.2f}",
             f"{max(shared['ocrtune']) / max(shared[name]):.2f}",
             f"{peaks[name]:.0f}",
             f"{peaks['ocrtune'] / peaks[name]:.2f}",
@@ -99,8 +105,8 @@ def table(case: Case, own: dict[str, list[Result]], same: dict[str, list[Result]
 
 
 def head(device: str) -> list[str]:
-    names = ["model", "tower", "trainer", "samples/s, epoch 1", "later", "ocrtune faster by", "by medians", "at equal batches",
-             "peak MiB", "ocrtune's share", "MiB by training", "losses apart"]  # fmt: skip
+    names = ["model", "tower", "trainer", "samples/s, epoch 1", "later", "ocrtune faster by", "by medians", "CPU ms a sample",
+             "by CPU time", "at equal batches", "peak MiB", "ocrtune's share", "MiB by training", "losses apart"]  # fmt: skip
     names += ["tokens/s", "share of bf16 limit"] if device.startswith("cuda") else []
     return [f"| {' | '.join(names)} |", f"| {' | '.join(['---'] * 3 + ['---:'] * (len(names) - 3))} |"]
 
