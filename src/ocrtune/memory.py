@@ -153,14 +153,14 @@ def optimizer(weights: Weights, tuning: Tuning) -> int:
 
 def _resident(weights: Weights, tuning: Tuning) -> int:
     """Base weights as the trainer holds them: float32 for full training, else as they compute. With 4 or 8 bits only the
-    linear layers of the language model are quantised, and peft widens everything else to float32."""
+    linear layers of the language model are quantised."""
     every = sum(weights.parameters.values())
     if tuning.method == "full":
         return every * 4
     if tuning.method == "lora":
         return every * tuning.width
     small = sum(m.inputs * m.outputs * m.times for m in weights.matrices if m.group == "language")
-    return round(small * (NF4 if tuning.bits == 4 else 1)) + (every - small) * 4
+    return round(small * (NF4 if tuning.bits == 4 else 1)) + (every - small) * tuning.width
 
 
 def _narrowed(weights: Weights, tuning: Tuning) -> int:

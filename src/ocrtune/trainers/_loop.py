@@ -166,6 +166,14 @@ def build(model: Any, arguments: Any, work: Work, callbacks: list[Any]) -> Any:
     return loop
 
 
+def recompute(model: Any) -> None:
+    """Keep the inputs of layers only. transformers would ask for gradients of embeddings and patches, which this way of doing it
+    does not need, and a frozen tower would keep its layers' inputs for a backward pass that never comes."""
+    begin = getattr(model, "activation_checkpointing_enable", None) or model.gradient_checkpointing_enable  # until 5.2x
+    begin({"use_reentrant": False})
+    model.disable_input_require_grads()
+
+
 def _forgetting(model: Any) -> Callable[..., None]:
     """`zero_grad` without walking through all modules at every step."""
     trained = [p for p in model.parameters() if p.requires_grad]

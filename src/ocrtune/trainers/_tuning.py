@@ -55,7 +55,7 @@ def _full(model: Any, family: Family, chosen: set[str], options: TrainOptions) -
 def _adapted(model: Any, family: Family, chosen: set[str], options: TrainOptions, rows: list[int]) -> Any:
     with extra("train"):
         import torch
-        from peft import LoraConfig, get_peft_model, prepare_model_for_kbit_training
+        from peft import LoraConfig, get_peft_model
 
     patterns = family.groups(model)
     if missing := chosen - set(patterns):
@@ -64,7 +64,6 @@ def _adapted(model: Any, family: Family, chosen: set[str], options: TrainOptions
             hint=f"it has them in: {', '.join(sorted(patterns))}",
         )
     if options.quantization != "none":
-        model = prepare_model_for_kbit_training(model, use_gradient_checkpointing=options.gradient_checkpointing)
         _keep_trainable_layout(model)
     lora = options.lora
     config = LoraConfig(

@@ -135,6 +135,8 @@ class HuggingFaceTrainer:
             setting.autocast,
             lambda _: _reading.read_cer(setting.loaded, eval_rows, family, setting.dialect, options, data.features)._asdict(),
         )
+        if options.gradient_checkpointing:
+            _loop.recompute(tuned)
         loop = _loop.build(tuned, _arguments(options, place, total, begun=last is not None), work, [_watch.callback(watch)])
         if last is not None:
             LOG.info("going on from step %d of %d", step, total)
@@ -235,26 +237,11 @@ def _arguments(options: TrainOptions, place: Path, total: int, *, begun: bool) -
         use_cpu=device == "cpu",
         dataloader_pin_memory=device.startswith("cuda"),
         ddp_broadcast_buffers=False,  # they are tables that nothing changes
-        **_checkpointing(options),
     )
     made._n_gpu = min(
         made.n_gpu, 1
     )  # one GPU even where there are more: transformers would copy the model to all of them, in threads
     return made
-
-
-def _checkpointing(options: TrainOptions) -> dict[str, Any]:
-    """transformers 5.2x renamed these arguments; nothing is passed unless it is asked for."""
-    if not options.gradient_checkpointing:
-        return {}
-    from transformers import TrainingArguments
-
-    name = (
-        "activation_checkpointing"
-        if "activation_checkpointing" in TrainingArguments.__dataclass_fields__
-        else "gradient_checkpointing"
-    )
-    return {name: True, f"{name}_kwargs": {"use_reentrant": False}}
 
 
 def _workers(options: TrainOptions) -> int:

@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+import weakref
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -191,6 +192,56 @@ def test_quantised_weights_train(tiny_nano: Path, lines: Lines, tmp_path: Path, 
     pytest.importorskip("bitsandbytes")
     fit(options(quantization=bits, max_steps=2), tiny_nano, lines(*TEXTS), tmp_path / bits)
     assert len(history(tmp_path / bits, "step")) == 2
+
+
+def test_what_is_not_quantised_keeps_its_precision(tiny_nano: Path) -> None:
+    """Wider norms, tables and tower would double what they take; their sums are made in float32 either way."""
+    pytest.importorskip("bitsandbytes")
+    import torch
+
+    from ocrtune.trainers import _tuning
+
+    loaded = Qwen2VL().load(model_ref(tiny_nano), LoadOptions(device="cpu", dtype="bfloat16", quantization="4bit"))
+    before = {id(p): p.dtype for p in loaded.model.parameters()}
+    tuned = _tuning.make_trainable(loaded, Qwen2VL(), model_ref(tiny_nano), options(quantization="4bit", lora={"rank": 4}), set())
+    frozen = [p for p in tuned.parameters() if not p.requires_grad]
+    assert all(p.dtype == before[id(p)] for p in frozen)
+    assert {p.dtype for p in frozen} == {torch.bfloat16, torch.uint8}
+    assert {p.dtype for p in tuned.parameters() if p.requires_grad} == {torch.float32}
+
+
+def test_with_checkpointing_a_frozen_tower_keeps_nothing_for_the_backward_pass(
+    tiny_nano: Path, lines: Lines, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import torch
+
+    real, kept = _loop.Loop.compute_loss, []
+
+    class Parcel:
+        def __init__(self, tensor: Any) -> None:
+            self.tensor = tensor
+
+    def compute_loss(self: Any, model: Any, inputs: Any, **more: Any) -> Any:
+        known, parcels = {p.data_ptr() for p in model.parameters()}, weakref.WeakSet[Parcel]()
+
+        def keep(tensor: Any) -> Parcel:
+            parcel = Parcel(tensor)
+            parcels.add(parcel)
+            return parcel
+
+        with torch.autograd.graph.saved_tensors_hooks(keep, lambda parcel: parcel.tensor):
+            loss = real(self, model, inputs, **more)
+        tensors = {p.tensor.data_ptr(): p.tensor.numel() * p.tensor.element_size() for p in parcels}
+        kept.append(sum(size for place, size in tensors.items() if place not in known))
+        return loss
+
+    monkeypatch.setattr(_loop.Loop, "compute_loss", compute_loss)
+    samples = lines(*TEXTS[:4])
+    for name in ("features", "pixels"):
+        monkeypatch.setattr(_loop, "takes_features", lambda *_, name=name: name == "features")
+        made = options(gradient_checkpointing=True, max_steps=2, lora={"rank": 4}, cache_gb=0)
+        fit(made, tiny_nano, samples, tmp_path / name)
+    assert kept[1] == pytest.approx(kept[3], rel=0.02), "with known features the tower does not even run"
 
 
 def test_gradient_checkpointing_gives_the_same_losses(tiny_nano: Path, lines: Lines, tmp_path: Path) -> None:

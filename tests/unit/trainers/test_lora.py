@@ -8,7 +8,7 @@ import pytest
 
 from ocrtune.trainers import _lora
 
-TOKENS = {"weight with its adapter": (3, 20), "adapter apart": (1, 5)}  # 60 tokens or 5 for a layer of 24 inputs
+TOKENS = {"weight with its adapter": (3, 20), "adapter apart": (1, 5)}  # 60 tokens or 5 for a layer of 36 inputs
 
 
 def layers(**changes: Any) -> tuple[Any, Any]:
@@ -19,7 +19,7 @@ def layers(**changes: Any) -> tuple[Any, Any]:
     from peft import LoraConfig, get_peft_model
 
     torch.manual_seed(3)
-    plain = torch.nn.Sequential(torch.nn.Linear(24, 40), torch.nn.SiLU(), torch.nn.Linear(40, 24, bias=False))
+    plain = torch.nn.Sequential(torch.nn.Linear(36, 40), torch.nn.SiLU(), torch.nn.Linear(40, 36, bias=False))
     slow = get_peft_model(plain, LoraConfig(r=4, lora_alpha=8, target_modules=["0", "2"], **changes))
     for name, value in slow.named_parameters():
         if "lora_B" in name:
@@ -45,7 +45,7 @@ def test_outputs_and_gradients_are_those_of_peft(shape: tuple[int, int]) -> None
 
     slow, quick = layers()
     assert _lora.quicken(quick) == 2
-    x = torch.randn(*shape, 24)
+    x = torch.randn(*shape, 36)
     for ours, theirs in zip(outcome(quick, x), outcome(slow, x), strict=True):
         assert (ours - theirs).norm() <= 1e-6 * theirs.norm()
 
@@ -56,7 +56,7 @@ def test_under_autocast_it_has_the_types_of_peft_and_the_precision_of_bfloat16(s
 
     slow, quick = layers()
     _lora.quicken(quick)
-    x = torch.randn(*shape, 24)
+    x = torch.randn(*shape, 36)
     exact = outcome(slow, x)
     slow.zero_grad(set_to_none=True)
     for ours, theirs, true in zip(outcome(quick, x, True), outcome(slow, x, True), exact, strict=True):
@@ -69,7 +69,7 @@ def test_no_gradient_is_made_for_an_input_that_needs_none() -> None:
 
     _, quick = layers()
     _lora.quicken(quick)
-    x = torch.randn(60, 24)
+    x = torch.randn(60, 36)
     quick(x).sum().backward()
     assert x.grad is None
     assert all(p.grad is not None for p in quick.parameters() if p.requires_grad)
@@ -87,7 +87,7 @@ def test_peft_turns_it_off_merges_it_and_saves_it() -> None:
 
     slow, quick = layers()
     _lora.quicken(quick)
-    x = torch.randn(60, 24)
+    x = torch.randn(60, 36)
     with torch.no_grad():
         with slow.disable_adapter(), quick.disable_adapter():
             assert torch.equal(quick(x), slow(x))
