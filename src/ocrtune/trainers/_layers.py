@@ -1,4 +1,4 @@
-"""Layers that compute on a CPU what they computed before, in fewer and quicker operations: matrices, patches, QuickGELU.
+"""Layers that compute on a CPU what they computed before, in fewer and quicker operations: matrices, patches, QuickGELU, norms.
 
 Only the class of a module changes; names, weights and what is saved stay. Numbers narrower than float32, and all that is not
 on a CPU, go the layer's own way.
@@ -20,12 +20,37 @@ def quicken(model: Any) -> int:
         return 0
     plain = getattr(model, "get_base_model", lambda: model)()
     others = {id(getattr(module, "base_layer", None)) for module in model.modules()} | {id(plain.get_output_embeddings())}
-    changed, kinds = 0, _kinds()
+    changed = 0
     for module in model.modules():
-        if (kind := kinds.get(type(module))) is not None and id(module) not in others:
+        kind = _quick_norm(type(module)) if _is_norm(module) else _kinds().get(type(module))
+        if kind is not None and id(module) not in others:
             module.__class__ = kind
             changed += 1
     return changed
+
+
+def _is_norm(module: Any) -> bool:
+    """Whether it is x / √(mean x² + ε) · w, as its name says and a try shows (Gemma's adds one to the weight)."""
+    import torch
+
+    own = vars(module).get("_parameters", {})
+    if not type(module).__name__.endswith("RMSNorm") or list(own) != ["weight"] or not hasattr(module, "variance_epsilon"):
+        return False
+    weight = module.weight.detach()
+    if weight.device.type != "cpu" or weight.dtype != torch.float32 or module._forward_hooks or module._forward_pre_hooks:
+        return False
+    x = torch.linspace(-3, 5, 2 * weight.numel()).view(2, -1)
+    with torch.no_grad():
+        return bool(torch.allclose(module(x), _operations()[2](x, weight, module.variance_epsilon), rtol=1e-5, atol=1e-6))
+
+
+@cache
+def _quick_norm(kind: Any) -> Any:
+    def forward(self: Any, x: Any) -> Any:
+        wide = _wide(x) and _wide(self.weight)
+        return _operations()[2](x, self.weight, self.variance_epsilon) if wide else kind.forward(self, x)
+
+    return type(f"Quick{kind.__name__}", (kind,), {"forward": forward})
 
 
 @cache
@@ -66,7 +91,7 @@ def _wide(x: Any) -> bool:
 
 
 @cache
-def _operations() -> tuple[Any, Any]:
+def _operations() -> tuple[Any, Any, Any]:
     import torch
 
     class Product(torch.autograd.Function):  # type: ignore[misc]
@@ -102,4 +127,24 @@ def _operations() -> tuple[Any, Any]:
             (scaled,) = ctx.saved_tensors
             return torch.ops.aten.silu_backward(slope, scaled)
 
-    return Product.apply, Gate.apply
+    class Norm(torch.autograd.Function):  # type: ignore[misc]
+        """x r w with r = 1 / √(mean x² + ε) (Zhang & Sennrich 2019, "Root Mean Square Layer Normalization")."""
+
+        @staticmethod
+        def forward(ctx: Any, x: Any, weight: Any, epsilon: float) -> Any:
+            length = torch.linalg.vector_norm(x, dim=-1, keepdim=True)
+            rate = length.square_().div_(x.shape[-1]).add_(epsilon).rsqrt_()
+            ctx.save_for_backward(x, weight, rate)
+            return (x * rate).mul_(weight)
+
+        @staticmethod
+        def backward(ctx: Any, slope: Any) -> Any:
+            x, weight, rate = ctx.saved_tensors
+            to_weight = (slope * x).mul_(rate).flatten(0, -2).sum(0) if ctx.needs_input_grad[1] else None
+            if not ctx.needs_input_grad[0]:
+                return None, to_weight, None
+            inner = slope * weight
+            along = torch.linalg.vecdot(inner, x).unsqueeze(-1)
+            return inner.mul_(rate).addcmul_(x, along.mul_(rate.pow(3)).div_(-x.shape[-1])), to_weight, None
+
+    return Product.apply, Gate.apply, Norm.apply

@@ -50,12 +50,15 @@ class Tower:
     def __new__(cls, frozen: bool) -> Any:
         import torch
         from transformers.activations import QuickGELUActivation
+        from transformers.models.qwen2.modeling_qwen2 import Qwen2RMSNorm
 
         class Model(torch.nn.Module):  # type: ignore[misc]
             def __init__(self) -> None:
                 super().__init__()
                 self.patches = torch.nn.Conv3d(3, 32, (2, 4, 4), (2, 4, 4), bias=False)
                 self.up, self.act, self.down = torch.nn.Linear(32, 64), QuickGELUActivation(), torch.nn.Linear(64, 32)
+                self.norm = Qwen2RMSNorm(32)
+                self.norm.weight.data.normal_()
                 self.head = torch.nn.Linear(32, 40, bias=False)
 
             def get_output_embeddings(self) -> Any:
@@ -63,7 +66,7 @@ class Tower:
 
             def forward(self, x: Any) -> Any:
                 x = self.patches(x.view(-1, 3, 2, 4, 4)).flatten(1)
-                return self.head(self.down(self.act(self.up(x))))
+                return self.head(self.norm(self.down(self.act(self.up(x)))))
 
         torch.manual_seed(2)
         return Model().requires_grad_(not frozen)
@@ -76,7 +79,7 @@ def test_outputs_and_gradients_are_those_of_the_layers_replaced(frozen: bool) ->
     needs_onednn()
     slow = Tower(frozen)
     quick = copy.deepcopy(slow)
-    assert _layers.quicken(quick) == 4
+    assert _layers.quicken(quick) == 5
     assert type(quick.head) is torch.nn.Linear, "the loss has its own way with the head"
     assert quick.state_dict().keys() == slow.state_dict().keys()
     x, found = torch.randn(130, 96), []
@@ -100,3 +103,21 @@ def test_narrow_numbers_go_the_layers_own_way() -> None:
     with torch.no_grad(), torch.autocast("cpu", torch.bfloat16):
         assert torch.equal(quick(x), slow(x))
     assert torch.equal(quick.bfloat16()(x.bfloat16()), slow.bfloat16()(x.bfloat16()))
+
+
+def test_another_norm_is_left_alone() -> None:
+    import torch
+    from transformers.models.gemma3.modeling_gemma3 import Gemma3RMSNorm
+
+    class WeightFromOneRMSNorm(torch.nn.Module):  # type: ignore[misc]
+        """Gemma's arithmetic under the names of the others."""
+
+        def __init__(self) -> None:
+            super().__init__()
+            self.weight, self.variance_epsilon = torch.nn.Parameter(torch.ones(8)), 1e-6
+
+        def forward(self, x: Any) -> Any:
+            return x * torch.rsqrt(x.pow(2).mean(-1, keepdim=True) + self.variance_epsilon) * (1 + self.weight)
+
+    assert not _layers._is_norm(WeightFromOneRMSNorm())
+    assert not _layers._is_norm(Gemma3RMSNorm(8))
