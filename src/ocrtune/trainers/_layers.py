@@ -22,9 +22,10 @@ def quicken(model: Any) -> int:
     others = {id(getattr(module, "base_layer", None)) for module in model.modules()} | {id(plain.get_output_embeddings())}
     changed = 0
     for module in model.modules():
-        kind = _quick_norm(type(module)) if _is_norm(module) else _kinds().get(type(module))
-        if kind is not None and id(module) not in others:
-            module.__class__ = kind
+        old: Any = type(module)
+        new = _quick_norm(old) if _is_norm(module) else _kinds().get(old)
+        if new is not None and id(module) not in others:
+            module.__class__ = new
             changed += 1
     return changed
 
