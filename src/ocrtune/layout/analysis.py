@@ -13,8 +13,6 @@ from ocrtune.layout.reading import order
 def analyse(
     spans: Sequence[Span], size: Size, *, rules: Sequence[Rule] = (), pictures: Sequence[Rect] = ()
 ) -> tuple[Region, ...]:
-    spans: Sequence[Span], size: Size, *, rules: Sequence[Rule] = (), pictures: Sequence[Rect] = ()
-) -> tuple[Region, ...]:
     """Regions of a page in reading order. `spans` may come in any order; `pictures` are boxes that become `picture` regions."""
     blocks: list[list[Span]] = []
     for span in sorted(spans, key=lambda s: (s.box[1], s.box[0])):
