@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol
 
 from ocrtune.core import Answer, Box, Decoded, Document, ModelRef, Prediction, Problem, Prompt, Sample, Score, Size, Target, Task
 from ocrtune.core.outcome import Direction
-from ocrtune.options import EngineOptions, SourceOptions, TrainOptions
+from ocrtune.options import EngineOptions, ExportOptions, SourceOptions, TrainOptions
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -136,9 +136,14 @@ class Dialect(Protocol):
 
 
 class Engine(Protocol):
-    """Reads prompts lazily as it has room and yields one answer each, in any order, failures included."""
+    """Reads prompts lazily as it has room and yields one answer each, in any order, failures included.
+
+    `native` is the dialect in which it answers when `EngineOptions.layout` is on; None for one that speaks what it was taught.
+    Pictures come from `rendering`: a prompt's image may be a page of a PDF, and has the size at which it is to be read.
+    """
 
     name: str
+    native: str | None
 
     def __init__(self, options: EngineOptions) -> None: ...
 
@@ -361,10 +366,23 @@ class Trainer(Protocol):
         """Trains into `run.artifacts`, going on from the last whole checkpoint there."""
 
 
-class Exporter(Protocol):
-    """A parsed document as one file format."""
+class Artefact(NamedTuple):
+    """A file of a parsed document: `name` is its place in the document's folder, such as "figures/0003-1.png"."""
 
     name: str
-    suffix: str
+    content: bytes
 
-    def export(self, document: Document) -> bytes: ...
+
+class Exporter(Protocol):
+    """A parsed document as one format: one file, or several. `stem` is the document's name, safe as a file name.
+
+    Pixels come from `rendering.picture(page.image)`, a page at a time. Pages that could not be read are in the document, with
+    their problems, and show as such.
+    """
+
+    name: str
+
+    def __init__(self, options: ExportOptions) -> None: ...
+
+    def export(self, document: Document, stem: str) -> Iterator[Artefact]:
+        """Raises MissingExtraError or ResourceError where something is not installed."""

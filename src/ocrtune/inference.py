@@ -31,7 +31,14 @@ NOT_ASKED = Failure(kind="not asked", message="the engine was not asked: too man
 
 def predict(samples: Sequence[Sample], dialect: Dialect, engine: Engine, run: RunDir, *, max_tokens: int = 1024,
             retries: int = 2) -> list[Prediction]:  # fmt: skip
-    """Ask the open `engine` about every sample; one prediction each, in sample order, failures included.
+    """`predictions`, all of them, in the order of the samples."""
+    got = {p.sample_id: p for p in predictions(samples, dialect, engine, run, max_tokens=max_tokens, retries=retries)}
+    return [got[sample.id] for sample in samples]
+
+
+def predictions(samples: Sequence[Sample], dialect: Dialect, engine: Engine, run: RunDir, *, max_tokens: int = 1024,
+                retries: int = 2) -> Iterator[Prediction]:  # fmt: skip
+    """Ask the open `engine` about every sample; one prediction each as soon as it is final, failures included.
 
     Prompts are built lazily, as the engine has room. Each finished sample is appended to `predictions.jsonl` of the run
     at once, so a kill or Ctrl-C loses at most what is in flight; samples that are there already are not asked again,
@@ -43,6 +50,7 @@ def predict(samples: Sequence[Sample], dialect: Dialect, engine: Engine, run: Ru
     """
     found = read_predictions(run.path / PREDICTIONS)
     board = _Board(samples, run, found)
+    yield from list(board.done.values())
     with tqdm(total=len(samples), initial=len(board.done), desc=f"reading ({engine.name})", unit="image") as bar:
         board.bar = bar
         alone = False
@@ -52,11 +60,13 @@ def predict(samples: Sequence[Sample], dialect: Dialect, engine: Engine, run: Ru
                 _pause(number, board)
             board.last = number == retries
             groups = [[sample] for sample in pending] if alone else [pending]
-            alone = sum(_ask(group, dialect, engine, board, max_tokens) for group in groups) > 0
+            alone = False
+            for group in groups:
+                alone |= yield from _ask(group, dialect, engine, board, max_tokens)
         for sample in board.pending():
             board.give_up(sample.id, NOT_ASKED)
+        yield from board.news()
     board.refuse_total_loss()
-    return [board.done[sample.id] for sample in samples]
 
 
 def read_predictions(path: Path) -> dict[str, Prediction]:
@@ -135,6 +145,12 @@ class _Board:
         self.last = False
         self.wait = 0.0
         self.bar: tqdm[NoReturn] | None = None
+        self.fresh: deque[Prediction] = deque()
+
+    def news(self) -> Iterator[Prediction]:
+        """What became final since the last call."""
+        while self.fresh:
+            yield self.fresh.popleft()
 
     def pending(self) -> list[Sample]:
         return [sample for name, sample in self.samples.items() if name not in self.done]
@@ -172,6 +188,7 @@ class _Board:
 
     def _final(self, prediction: Prediction) -> None:
         self.run.append(PREDICTIONS, prediction)
+        self.fresh.append(prediction)
         self.done[prediction.sample_id] = prediction
         self.failed += prediction.error is not None
         if self.bar is not None:
@@ -189,7 +206,8 @@ class _Board:
             )
 
 
-def _ask(samples: Iterable[Sample], dialect: Dialect, engine: Engine, board: _Board, max_tokens: int) -> bool:
+def _ask(samples: Iterable[Sample], dialect: Dialect, engine: Engine, board: _Board,
+         max_tokens: int) -> Generator[Prediction, None, bool]:  # fmt: skip
     """One pass over `samples`. True when the engine crashed, so that one of them may be what kills it."""
     queue = deque(samples)
     crashed = False
@@ -200,6 +218,7 @@ def _ask(samples: Iterable[Sample], dialect: Dialect, engine: Engine, board: _Bo
             with contextlib.closing(_closable(engine.stream(_prompts(queue, dialect, engine, board, max_tokens)))) as answers:
                 for answer in answers:
                     board.take(answer)
+                    yield from board.news()
             board.lose(UNANSWERED)
         except OcrtuneError:
             raise  # the engine says that it cannot go on; what it was asked stays open and is asked on resume
@@ -207,6 +226,7 @@ def _ask(samples: Iterable[Sample], dialect: Dialect, engine: Engine, board: _Bo
             crashed = True
             log.warning("the engine %s crashed; the other samples go on", engine.name, exc_info=True)
             board.lose(Failure(kind="crash", message=f"{type(error).__name__}: {error}", retryable=True))
+        yield from board.news()
         if len(queue) == before:
             break
     return crashed

@@ -29,6 +29,7 @@ class EngineOptions(Section):
     adapter: str | None = Field(None, description="PEFT adapter folder on top of the model")
     base_url: str | None = Field(None, description="OpenAI-compatible server, e.g. http://127.0.0.1:8000/v1 (key: $API_KEY)")
     language: str | None = Field(None, description="languages of a classic engine, e.g. rus+eng for tesseract")
+    layout: bool = Field(False, description="a classic engine answers with regions, boxes and words, not just lines of text")
     device: str | None = Field(None, description="cpu, cuda, cuda:0, mps; found by itself when absent")
     dtype: Literal["auto", "float32", "bfloat16", "float16"] = Field("auto", description="weights in memory")
     quantization: Literal["none", "4bit", "8bit"] = Field(
@@ -62,6 +63,13 @@ class EngineOptions(Section):
                 hint=f"options of {engine}: {', '.join(used)}",
                 problems=tuple(f"{n}: not an option of the engine {engine}" for n in ignored),
             )
+
+
+class ExportOptions(Section):
+    """How parsed documents are written."""
+
+    headers: bool = Field(False, description="keep running heads and page footers in Markdown, HTML and text")
+    per_page: bool = Field(False, description="also write Markdown, HTML and text page by page")
 
 
 class LoraOptions(Section):

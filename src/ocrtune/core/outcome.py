@@ -6,33 +6,19 @@ from typing import Literal, Self
 
 from pydantic import Field, JsonValue, model_validator
 
+from ocrtune.core.attempt import Attempt, Failure, Finish, Usage
 from ocrtune.core.base import Noun
 from ocrtune.core.document import Region
-from ocrtune.core.sample import Size
+from ocrtune.core.image import Size
 
-Finish = Literal["stop", "length", "loop", "error"]
 Direction = Literal["lower", "higher"]
 
 
-class Usage(Noun):
-    prompt_tokens: int | None = None
-    completion_tokens: int | None = None
-
-
-class Failure(Noun):
-    """Why there is no text: `kind` is short and stable ("timeout", "http 400", "unreadable image").
-
-    `retry_after` is how many seconds the other side asked to wait before the next attempt, where it did.
-    """
-
-    kind: str
-    message: str
-    retryable: bool = False
-    retry_after: float | None = Field(default=None, ge=0)
-
-
 class Answer(Noun):
-    """One attempt of an engine at one prompt. Either `text` (maybe empty, verbatim) or `error`, never both."""
+    """One attempt of an engine at one prompt. Either `text` (maybe empty, verbatim) or `error`, never both.
+
+    `engine` and `why` are there where an engine chooses another one to answer: which, and for what reason.
+    """
 
     sample_id: str
     text: str | None = None
@@ -41,20 +27,14 @@ class Answer(Noun):
     sees: tuple[Size, ...] | None = None
     usage: Usage | None = None
     seconds: float = Field(default=0.0, ge=0)
+    engine: str | None = None
+    why: str | None = None
 
     @model_validator(mode="after")
     def _text_or_error(self) -> Self:
         if (self.text is None) != (self.error is not None) or (self.finish == "error") != (self.error is not None):
             raise ValueError("an answer has either text or an error, and finish is 'error' exactly with an error")
         return self
-
-
-class Attempt(Noun):
-    """The trace an attempt leaves in its prediction."""
-
-    finish: Finish
-    seconds: float
-    error: Failure | None = None
 
 
 class Prediction(Answer):

@@ -2,30 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal, NamedTuple
+from typing import Annotated, Literal
 
 from pydantic import Field, JsonValue
 
 from ocrtune.core.base import Noun
 from ocrtune.core.document import Box, Region
+from ocrtune.core.image import ImageRef, Size
 
 Task = Literal["read", "layout", "detect", "answer", "extract"]
-
-
-class Size(NamedTuple):
-    """Pixels."""
-
-    width: int
-    height: int
-
-
-class ImageRef(Noun):
-    """An image by name: `path` (relative to its dataset on disk, absolute once loaded), SHA-256 of the file, size."""
-
-    path: str
-    sha256: str | None = None
-    width: int | None = Field(default=None, gt=0)
-    height: int | None = Field(default=None, gt=0)
 
 
 class TextTarget(Noun):

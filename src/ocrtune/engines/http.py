@@ -40,6 +40,7 @@ class Http:
     """
 
     name = "http"
+    native: str | None = None
 
     def __init__(self, options: EngineOptions) -> None:
         options.only(self.name, *USED)

@@ -36,6 +36,7 @@ class Local:
     """Greedy at temperature 0: then the same prompt gives the same answer in any batch, up to rounding."""
 
     name = "local"
+    native: str | None = None
 
     def __init__(self, options: EngineOptions) -> None:
         options.only(self.name, *USED)

@@ -41,6 +41,7 @@ class RapidOcr:
     """
 
     name = "rapidocr"
+    native: str | None = "regions"
 
     def __init__(self, options: EngineOptions) -> None:
         options.only(self.name, "concurrency")

@@ -46,6 +46,7 @@ class Tesseract:
     """
 
     name = "tesseract"
+    native: str | None = "regions"
 
     def __init__(self, options: EngineOptions) -> None:
         options.only(self.name, "language", "concurrency", "timeout")

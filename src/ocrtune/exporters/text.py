@@ -4,18 +4,23 @@ from __future__ import annotations
 
 import html
 import re
+from collections.abc import Iterator
 
+from ocrtune.contracts import Artefact
 from ocrtune.core import Document, Page, Region
+from ocrtune.options import ExportOptions
 
 
 class Text:
     """Plain text; pages are separated by form feeds, as pdftotext does it. Failed pages are empty."""
 
     name = "txt"
-    suffix = ".txt"
 
-    def export(self, document: Document) -> bytes:
-        return "\f".join(page.text + "\n" if page.text else "" for page in document.pages).encode()
+    def __init__(self, options: ExportOptions) -> None:
+        self.options = options
+
+    def export(self, document: Document, stem: str) -> Iterator[Artefact]:
+        yield Artefact(f"{stem}.txt", "\f".join(page.text + "\n" if page.text else "" for page in document.pages).encode())
 
 
 class Markdown:
@@ -26,10 +31,12 @@ class Markdown:
     """
 
     name = "md"
-    suffix = ".md"
 
-    def export(self, document: Document) -> bytes:
-        return "\n".join(_page(page) for page in document.pages).encode()
+    def __init__(self, options: ExportOptions) -> None:
+        self.options = options
+
+    def export(self, document: Document, stem: str) -> Iterator[Artefact]:
+        yield Artefact(f"{stem}.md", "\n".join(_page(page) for page in document.pages).encode())
 
 
 def _page(page: Page) -> str:

@@ -24,6 +24,7 @@ from ocrtune.core import Document, ImageRef, Page, Prediction, Sample, Size
 from ocrtune.errors import InputError
 from ocrtune.imaging import IMAGE_SUFFIXES, frame_count, open_image, open_pdf, render_page
 from ocrtune.inference import PREDICTIONS, predict
+from ocrtune.options import ExportOptions
 from ocrtune.plugins import EXPORTERS
 from ocrtune.runs import RunDir
 from ocrtune.verbs.evaluate import Reader, Reading, reader
@@ -177,7 +178,8 @@ def _sample(sheet: _Sheet, source: Path) -> Sample:
 
 def _page(sheet: _Sheet, prediction: Prediction | None, asked: Reader) -> Page:
     width, height = sheet.size or (None, None)
-    empty = Page(number=sheet.number, width=width, height=height, image=str(sheet.picture) if sheet.picture else None)
+    image = ImageRef(path=str(sheet.picture), width=width, height=height) if sheet.picture else None
+    empty = Page(number=sheet.number, width=width, height=height, image=image)
     if prediction is None:
         return empty.model_copy(update={"problems": (sheet.why or "not read",)})
     decoded = decode(prediction, asked.dialect)
@@ -195,11 +197,12 @@ def _problems(prediction: Prediction) -> Iterator[str]:
 
 
 def _export(documents: Mapping[str, Document], formats: Sequence[str], into: RunDir) -> list[Path]:
-    exporters = [EXPORTERS.get(name)() for name in formats]
+    exporters = [EXPORTERS.get(name)(ExportOptions()) for name in formats]
     return [
-        into.write(f"{DOCUMENTS}/{name}{exporter.suffix}", exporter.export(document))
+        into.write(f"{DOCUMENTS}/{artefact.name}", artefact.content)
         for name, document in documents.items()
         for exporter in exporters
+        for artefact in exporter.export(document, name)
     ]
 
 
