@@ -57,7 +57,7 @@ def cases(folder: Path) -> Iterator[Case]:
     for path in sorted(folder.glob("*.json")):
         pages = json.loads(path.read_text())
         for page in pages if isinstance(pages, list) else []:
-            yield _omnidocbench(page)
+            yield _omnidocbench(page, folder / "images")
 
 
 def _cvat(image) -> Iterator[Case]:  # type: ignore[no-untyped-def]
@@ -78,12 +78,17 @@ def _cvat(image) -> Iterator[Case]:  # type: ignore[no-untyped-def]
     yield Case(image.get("name")[:16], size, [b for b, _ in found], [k for _, k in found])
 
 
-def _omnidocbench(page: dict) -> Case:  # type: ignore[type-arg]
+def _omnidocbench(page: dict, images: Path) -> Case:  # type: ignore[type-arg]
+    """The size is that of the picture: the annotation gives width and height the wrong way round on half of the pages."""
+    from PIL import Image
+
     ordered = sorted((d for d in page["layout_dets"] if d["order"] is not None), key=lambda d: d["order"])
     boxes = [(min(d["poly"][::2]), min(d["poly"][1::2]), max(d["poly"][::2]), max(d["poly"][1::2])) for d in ordered]
     place = page["page_info"]
     name = Path(place["image_path"]).stem
-    return Case(name[:18] + "…" + name[-12:], Size(place["width"], place["height"]), boxes, [d["category_type"] for d in ordered])
+    with Image.open(images / place["image_path"]) as picture:
+        size = Size(*picture.size)
+    return Case(name[:18] + "…" + name[-12:], size, boxes, [d["category_type"] for d in ordered])
 
 
 def count(got: list[int]) -> Counts:

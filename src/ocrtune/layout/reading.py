@@ -9,6 +9,7 @@ and their numbers. Boxes that no cut separates are sorted topologically (Breuel,
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import NamedTuple
 
 from ocrtune.core import Size
@@ -19,7 +20,10 @@ WIDER = 1.4  # a white band this much wider than the gutter it crosses separates
 SPREAD = (1.25, 1.65)  # width / height of two facing pages
 MARGIN = 0.12  # of the page's height: where running heads and feet are
 THIN = 0.035  # of the page's height: one line or two
+MARK = 0.05  # of the page's height: the lower of a mark and what it marks
+ASIDE = 0.25  # of the narrower box's width: boxes that run into one another by less stand side by side
 NARROW = 0.15  # of the page's width: a column of marks
+CROWD = 150  # boxes that no cut separates: more are no page that a person reads, and the partial order takes cubic time
 
 Places = list[int]
 
@@ -30,12 +34,15 @@ def order(boxes: Sequence[Rect], size: Size, *, vertical: bool = False) -> list[
     `vertical`: the page is written in columns from right to left.
     """
     seen = [(size.width - b[2], b[1], size.width - b[0], b[3]) for b in boxes] if vertical else list(boxes)
-    page = _Page(seen, size)
-    places = sorted(range(len(seen)), key=lambda i: (seen[i][1], seen[i][0], seen[i], i))
-    return [i for half in page.halves(places) for part in page.margins(half) for i in page.sort(part)]
+    places = sorted(range(len(seen)), key=lambda i: (seen[i][1], seen[i][0], seen[i]))
+    page = _Page([seen[i] for i in places], size)
+    parts = [part for half in page.halves(list(range(len(places)))) for part in page.margins(half)]
+    return [places[i] for part in parts for i in page.sort(part)]
 
 
 class _Page(NamedTuple):
+    """`boxes` stand in the order of their tops, so that a place in the list also breaks ties."""
+
     boxes: list[Rect]
     size: Size
 
@@ -73,16 +80,25 @@ class _Page(NamedTuple):
     # --- cuts ------------------------------------------------------------------------------------------------------------
 
     def sort(self, places: Places) -> Places:
-        if len(places) < 2:
-            return places
+        out: Places = []
+        waiting = [places]
+        while waiting:
+            part = waiting.pop()
+            parts = self._parts(part)
+            if len(parts) > 1:
+                waiting.extend(reversed(parts))
+            else:
+                out.extend(self._topological(part))
+        return out
+
+    def _parts(self, places: Places) -> list[Places]:
+        """What is read one after the other; a single part where no cut goes through."""
         columns, bands = self._split(places, axis=0), self._split(places, axis=1)
-        if len(columns) > 1 and (len(bands) == 1 or self._in_columns(places, columns, bands)):
-            parts = columns
-        elif len(bands) > 1:
-            parts = self._joined(bands) if len(columns) == 1 else self._at_widest(bands)
-        else:
-            return self._topological(places)
-        return [i for part in parts for i in self.sort(part)]
+        if len(columns) == 1:
+            return self._joined(bands)
+        if len(bands) == 1 or self._in_columns(columns, bands):
+            return columns
+        return self._at_widest(bands)
 
     def _split(self, places: Places, axis: int) -> list[Places]:
         """Groups with white between them along `axis` (0 across: columns, 1 down: bands), first to last."""
@@ -90,7 +106,7 @@ class _Page(NamedTuple):
         slack = {i: min(limit, 0.1 * (self.boxes[i][axis + 2] - self.boxes[i][axis])) for i in places}
         groups: list[Places] = []
         reach = 0.0
-        for i in sorted(places, key=lambda i: (self.boxes[i][axis] + slack[i], places.index(i))):
+        for i in sorted(places, key=lambda i: (self.boxes[i][axis] + slack[i], i)):
             if not groups or self.boxes[i][axis] + slack[i] >= reach:
                 groups.append([])
                 reach = self.boxes[i][axis + 2] - slack[i]
@@ -100,9 +116,9 @@ class _Page(NamedTuple):
 
     def _gaps(self, groups: list[Places], axis: int) -> list[float]:
         around = [bounds(self.boxes[i] for i in group) for group in groups]
-        return [after[axis] - before[axis + 2] for before, after in zip(around, around[1:], strict=False)]
+        return [after[axis] - before[axis + 2] for before, after in pairwise(around)]
 
-    def _in_columns(self, places: Places, columns: list[Places], bands: list[Places]) -> bool:
+    def _in_columns(self, columns: list[Places], bands: list[Places]) -> bool:
         """Whether what has gutters and white bands is read down its columns."""
         if not self._beside(columns):
             return False
@@ -112,7 +128,7 @@ class _Page(NamedTuple):
 
     def _beside(self, columns: list[Places]) -> bool:
         around = [bounds(self.boxes[i] for i in column) for column in columns]
-        return all(overlap(one, other, 1) > 0.2 for one, other in zip(around, around[1:], strict=False))
+        return all(overlap(one, other, 1) > 0.2 for one, other in pairwise(around))
 
     def _marked(self, columns: list[Places]) -> bool:
         """Whether a narrow column holds marks, each beside the one line that it belongs to."""
@@ -127,7 +143,7 @@ class _Page(NamedTuple):
 
     def _in_row(self, mark: int, other: int) -> bool:
         low, high = sorted((self._height(mark), self._height(other)))
-        return overlap(self.boxes[mark], self.boxes[other], 1) > 0.5 and high <= 3 * low and low <= THIN * self.size.height
+        return overlap(self.boxes[mark], self.boxes[other], 1) > 0.5 and high <= 5 * low and low <= MARK * self.size.height
 
     def _at_widest(self, bands: list[Places]) -> list[Places]:
         gaps = self._gaps(bands, 1)
@@ -151,9 +167,11 @@ class _Page(NamedTuple):
     # --- no cut ----------------------------------------------------------------------------------------------------------
 
     def _topological(self, places: Places) -> Places:
-        before = {i: {j for j in places if j != i and self._precedes(j, i, places)} for i in places}
+        left = sorted(places)
+        if len(left) > CROWD:
+            return left
+        before = {i: {j for j in left if j != i and self._precedes(j, i, left)} for i in left}
         out: Places = []
-        left = sorted(places, key=places.index)
         while left:
             free = next((i for i in left if before[i].isdisjoint(left)), left[0])
             left.remove(free)
@@ -162,8 +180,8 @@ class _Page(NamedTuple):
 
     def _precedes(self, one: int, other: int, places: Places) -> bool:
         a, b = self.boxes[one], self.boxes[other]
-        if shared(a, b, 0) > TOUCH * self.size.width:
-            return (a[1] + a[3]) < (b[1] + b[3])
+        if shared(a, b, 0) > TOUCH * self.size.width and not (shared(a, b, 1) > 0 and overlap(a, b, 0) < ASIDE):
+            return (a[1], a[0]) < (b[1], b[0])
         if (a[0] + a[2]) > (b[0] + b[2]):
             return False
         low, high = sorted((a[1], b[1]))
