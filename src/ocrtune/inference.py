@@ -10,7 +10,7 @@ from collections import Counter, deque
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 from pathlib import Path
-from typing import NoReturn
+from typing import NamedTuple, NoReturn
 
 from tqdm import tqdm
 
@@ -37,7 +37,7 @@ def predict(samples: Sequence[Sample], dialect: Dialect, engine: Engine, run: Ru
 
 
 def predictions(samples: Sequence[Sample], dialect: Dialect, engine: Engine, run: RunDir, *, max_tokens: int = 1024,
-                retries: int = 2) -> Iterator[Prediction]:  # fmt: skip
+                retries: int = 2, temperature: float | None = None) -> Iterator[Prediction]:  # fmt: skip
     """Ask the open `engine` about every sample; one prediction each as soon as it is final, failures included.
 
     Prompts are built lazily, as the engine has room. Each finished sample is appended to `predictions.jsonl` of the run
@@ -50,6 +50,7 @@ def predictions(samples: Sequence[Sample], dialect: Dialect, engine: Engine, run
     """
     found = read_predictions(run.path / PREDICTIONS)
     board = _Board(samples, run, found)
+    how = _How(dialect, max_tokens, temperature)
     yield from list(board.done.values())
     with tqdm(total=len(samples), initial=len(board.done), desc=f"reading ({engine.name})", unit="image") as bar:
         board.bar = bar
@@ -62,7 +63,7 @@ def predictions(samples: Sequence[Sample], dialect: Dialect, engine: Engine, run
             groups = [[sample] for sample in pending] if alone else [pending]
             alone = False
             for group in groups:
-                alone |= yield from _ask(group, dialect, engine, board, max_tokens)
+                alone |= yield from _ask(group, how, engine, board)
         for sample in board.pending():
             board.give_up(sample.id, NOT_ASKED)
         yield from board.news()
@@ -206,8 +207,15 @@ class _Board:
             )
 
 
-def _ask(samples: Iterable[Sample], dialect: Dialect, engine: Engine, board: _Board,
-         max_tokens: int) -> Generator[Prediction, None, bool]:  # fmt: skip
+class _How(NamedTuple):
+    """What all prompts of a call have in common."""
+
+    dialect: Dialect
+    max_tokens: int
+    temperature: float | None
+
+
+def _ask(samples: Iterable[Sample], how: _How, engine: Engine, board: _Board) -> Generator[Prediction, None, bool]:
     """One pass over `samples`. True when the engine crashed, so that one of them may be what kills it."""
     queue = deque(samples)
     crashed = False
@@ -215,7 +223,7 @@ def _ask(samples: Iterable[Sample], dialect: Dialect, engine: Engine, board: _Bo
     while queue and board.strikes < STRIKES:
         before = len(queue)
         try:
-            with contextlib.closing(_closable(engine.stream(_prompts(queue, dialect, engine, board, max_tokens)))) as answers:
+            with contextlib.closing(_closable(engine.stream(_prompts(queue, how, engine, board)))) as answers:
                 for answer in answers:
                     board.take(answer)
                     yield from board.news()
@@ -232,16 +240,16 @@ def _ask(samples: Iterable[Sample], dialect: Dialect, engine: Engine, board: _Bo
     return crashed
 
 
-def _prompts(queue: deque[Sample], dialect: Dialect, engine: Engine, board: _Board, max_tokens: int) -> Iterator[Prompt]:
+def _prompts(queue: deque[Sample], how: _How, engine: Engine, board: _Board) -> Iterator[Prompt]:
     while queue and board.strikes < STRIKES:
         sample = queue.popleft()
         board.asked.add(sample.id)
         try:
-            text = dialect.ask(sample, sees=_seen(sample, engine))
+            text = how.dialect.ask(sample, sees=_seen(sample, engine))
         except OcrtuneError as error:
             board.take(Answer(sample_id=sample.id, finish="error", error=Failure(kind="no prompt", message=str(error))))
             continue
-        yield Prompt(sample_id=sample.id, images=sample.images, text=text, max_tokens=max_tokens)
+        yield Prompt(sample_id=sample.id, images=sample.images, text=text, max_tokens=how.max_tokens, temperature=how.temperature)
 
 
 def _seen(sample: Sample, engine: Engine) -> Size | None:

@@ -86,13 +86,14 @@ class Ledger(Noun):
 
 class Page(Noun):
     """One page; `number` counts from 1; `image` is its clean picture, None where there is none. Boxes of the regions are
-    fractions of that picture."""
+    fractions of that picture. `missed` are blocks that only a second reading has."""
 
     number: int = Field(ge=1)
     width: int | None = Field(default=None, gt=0)
     height: int | None = Field(default=None, gt=0)
     image: ImageRef | None = None
     regions: tuple[Region, ...] = ()
+    missed: tuple[Region, ...] = ()
     problems: tuple[str, ...] = ()
     ledger: Ledger | None = None
 

@@ -70,13 +70,15 @@ class Sample(Noun):
 
 
 class Prompt(Noun):
-    """What an engine is given. `sees` are the pixel sizes the model really gets, when known beforehand."""
+    """What an engine is given. `sees` are the pixel sizes the model really gets, when known beforehand; `temperature` replaces
+    the engine's own."""
 
     sample_id: str
     images: tuple[ImageRef, ...]
     text: str
     max_tokens: int = Field(gt=0)
     sees: tuple[Size, ...] | None = None
+    temperature: float | None = Field(default=None, ge=0)
 
 
 def target_text(target: Target) -> str | None:
