@@ -66,6 +66,7 @@ DIALECTS: Shelf[Dialect] = Shelf(
         "plain": "ocrtune.dialects.plain:Plain",
         "markdown": "ocrtune.dialects.markdown:Markdown",
         "layout": "ocrtune.dialects.layout:Layout",
+        "regions": "ocrtune.dialects.regions:Regions",
         "layout-only": "ocrtune.dialects.layout:LayoutOnly",
         "dots-ocr": "ocrtune.dialects.dots:DotsOcr",
         "dots-grounding": "ocrtune.dialects.dots:DotsGrounding",
