@@ -17,7 +17,8 @@ Direction = Literal["lower", "higher"]
 class Answer(Noun):
     """One attempt of an engine at one prompt. Either `text` (maybe empty, verbatim) or `error`, never both.
 
-    `engine` and `why` are there where an engine chooses another one to answer: which, and for what reason.
+    `engine` and `why` are there where an engine chooses another one to answer: which, and for what reason. `turn` is by how
+    many degrees clockwise the engine turned the picture to read it: boxes refer to the turned picture.
     """
 
     sample_id: str
@@ -29,6 +30,7 @@ class Answer(Noun):
     seconds: float = Field(default=0.0, ge=0)
     engine: str | None = None
     why: str | None = None
+    turn: Literal[0, 90, 180, 270] = 0
 
     @model_validator(mode="after")
     def _text_or_error(self) -> Self:
