@@ -17,6 +17,7 @@ from tqdm import tqdm
 from ocrtune.contracts import Dialect, Engine
 from ocrtune.core import Answer, Attempt, Failure, Prediction, Prompt, Sample, Size
 from ocrtune.errors import EngineError, InputError, OcrtuneError
+from ocrtune.repetition import looping
 from ocrtune.runs import RunDir, read_lines
 
 log = logging.getLogger("ocrtune")
@@ -94,39 +95,6 @@ def in_flight(prompts: Iterable[Prompt], submit: Callable[[Prompt], Future[Answe
     finally:
         for future in flying:
             future.cancel()
-
-
-def looping(text: str) -> bool:
-    """Whether the end of `text` is degenerate repetition, so that what follows would be more of the same.
-
-    True when the text ends with one unit of at most 500 characters said at least 10 times over at least 300 characters,
-    or when the last 300 words hold fewer than a tenth as many different 5-grams. Documents do repeat themselves (rules,
-    dot leaders, empty table rows), so the thresholds are far above what pages show; both look at the end only, which
-    makes the function cheap enough to call while an answer is still growing.
-    """
-    return _tail_period(text[-5200:]) or _few_ngrams(text[-9000:].split()[-300:])
-
-
-def _tail_period(tail: str) -> bool:
-    """Prefix function over the reversed tail: each prefix's smallest period in linear time."""
-    backwards = tail[::-1]
-    border = [0] * len(backwards)
-    for i in range(1, len(backwards)):
-        k = border[i - 1]
-        while k and backwards[i] != backwards[k]:
-            k = border[k - 1]
-        border[i] = k + (backwards[i] == backwards[k])
-        period = i + 1 - border[i]
-        if i + 1 >= max(300, 10 * period):
-            return True
-    return False
-
-
-def _few_ngrams(words: list[str]) -> bool:
-    if len(words) < 300:
-        return False
-    grams = [tuple(words[i : i + 5]) for i in range(len(words) - 4)]
-    return len(set(grams)) * 10 < len(grams)
 
 
 class _Board:
