@@ -2,7 +2,7 @@
 
 from ocrtune.core.attempt import Attempt, Failure, Finish, Usage
 from ocrtune.core.base import Noun, digest
-from ocrtune.core.document import Box, Document, Ledger, Page, Region, Word
+from ocrtune.core.document import Box, Document, Leaf, Ledger, Page, Region, Word
 from ocrtune.core.image import ImageRef, Size
 from ocrtune.core.manifest import ModelRef, RunManifest, Status
 from ocrtune.core.outcome import (
@@ -40,6 +40,7 @@ __all__ = [
     "FieldsTarget",
     "Finish",
     "ImageRef",
+    "Leaf",
     "Ledger",
     "ModelRef",
     "Noun",

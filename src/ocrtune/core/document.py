@@ -102,6 +102,13 @@ class Page(Noun):
         return "\n".join(r.text for r in self.regions if r.text)
 
 
+class Leaf(Noun):
+    """A page and the name of its document, for pages that come one by one."""
+
+    document: str
+    page: Page
+
+
 class Document(Noun):
     """A source file, its pages in order, and how they were read (engine, model, version)."""
 
