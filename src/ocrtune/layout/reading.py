@@ -31,13 +31,25 @@ Places = list[int]
 def order(boxes: Sequence[Rect], size: Size, *, vertical: bool = False) -> list[int]:
     """Indices of `boxes` in reading order. The order in which they are given does not matter, except among equal boxes.
 
-    `vertical`: the page is written in columns from right to left.
+    `vertical`: lines of the page run down and follow each other from right to left. Turned by a quarter, such a page reads
+    like any other: its tiers are columns, its columns lines.
     """
-    seen = [(size.width - b[2], b[1], size.width - b[0], b[3]) for b in boxes] if vertical else list(boxes)
-    places = sorted(range(len(seen)), key=lambda i: (seen[i][1], seen[i][0], seen[i]))
-    page = _Page([seen[i] for i in places], size)
+    if vertical:
+        return order([turned(b, size) for b in boxes], Size(size.height, size.width))
+    places = sorted(range(len(boxes)), key=lambda i: (boxes[i][1], boxes[i][0], boxes[i]))
+    page = _Page([boxes[i] for i in places], size)
     parts = [part for half in page.halves(list(range(len(places)))) for part in page.margins(half)]
     return [places[i] for part in parts for i in page.sort(part)]
+
+
+def halves(boxes: Sequence[Rect], size: Size) -> list[list[int]]:
+    """Indices of `boxes` on each of two facing pages, or of all where it is one page."""
+    return _Page(list(boxes), size).halves(list(range(len(boxes))))
+
+
+def turned(box: Rect, size: Size) -> Rect:
+    """A box of a page of `size` turned left by a quarter: from the right edge down becomes from the top to the right."""
+    return box[1], size.width - box[2], box[3], size.width - box[0]
 
 
 class _Page(NamedTuple):

@@ -1,0 +1,124 @@
+"""Pieces of text that stand side by side become lines; marks of lists are known here."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from bisect import bisect_left, bisect_right
+from collections.abc import Sequence
+from functools import cached_property
+from itertools import pairwise
+from typing import NamedTuple
+
+from ocrtune.layout.parts import Rect, Span, bounds, overlap, shared
+
+WORD_GAP = 0.9  # letter heights: pieces of one row closer than this are one line
+BRIDGED_GAP = 6.0  # letter heights, where the lines above and below run through
+MARK_GAP = 5.0  # letter heights between the mark of a list and its text
+BULLET = re.compile(r"[•‣▪▫◦●○■□◆◇►▶➢➤✓✔★☆❖·∙–—*-]|\uf0b7|o(?=\s)")
+NUMBER = re.compile(r"\(?(\d{1,3}|[a-zа-я]|[ivx]{1,4}|[①-⑳])[.)．、]|[①-⑳]|\[\d{1,3}\]|[(（][一二三四五六七八九十\d]{1,3}[)）]")
+
+
+class _Line(NamedTuple):
+    spans: tuple[Span, ...]
+
+
+class Line(_Line):
+    """Spans of one row from left to right. Compared by identity of its spans; figures are kept once computed."""
+
+    @cached_property
+    def box(self) -> Rect:
+        return bounds(s.box for s in self.spans)
+
+    @cached_property
+    def size(self) -> float:
+        return max(self.spans, key=lambda s: len(s.text)).size
+
+    @cached_property
+    def bold(self) -> bool | None:
+        """Of most of its letters; None where nobody knows."""
+        known = [(s.bold, len(s.text)) for s in self.spans if s.bold is not None]
+        return sum(n for bold, n in known if bold) * 2 > sum(n for _, n in known) if known else None
+
+    @cached_property
+    def text(self) -> str:
+        out = self.spans[0].text
+        for one, other in pairwise(self.spans):
+            out += _between(one, other) + other.text
+        return out
+
+
+def _between(one: Span, other: Span) -> str:
+    if other.box[0] - one.box[2] > 0.15 * max(one.size, other.size) and not (is_wide(one.text[-1:]) and is_wide(other.text[:1])):
+        return " "
+    return ""
+
+
+def is_wide(letter: str) -> bool:
+    """Whether it belongs to a script that is written without spaces in full-width cells."""
+    return bool(letter) and unicodedata.east_asian_width(letter[0]) in ("W", "F")
+
+
+def list_mark(text: str) -> str | None:
+    """The bullet or number that a list's item begins with."""
+    for pattern in (BULLET, NUMBER):
+        found = pattern.match(text)
+        if found and (len(text) > found.end() and (text[found.end()].isspace() or found[0][-1] in "、．①②③④⑤⑥⑦⑧⑨")):
+            return found[0]
+        if found and len(text) == found.end() and pattern is NUMBER:
+            return found[0]
+    return None
+
+
+def is_bullet(mark: str) -> bool:
+    return BULLET.fullmatch(mark) is not None or mark == "o"
+
+
+def build_lines(spans: Sequence[Span]) -> list[Line]:
+    """Spans of a horizontal page joined into lines, from top to bottom."""
+    ordered = sorted(spans, key=lambda s: (s.box[1] + s.box[3], s.box, s.text))
+    follows = _neighbours(ordered)
+    out = []
+    for start in sorted(set(range(len(ordered))) - set(follows.values())):
+        line = [start]
+        while line[-1] in follows:
+            line.append(follows[line[-1]])
+        out.append(Line(tuple(ordered[i] for i in line)))
+    return sorted(out, key=lambda line: (line.box[1], line.box[0], line.text))
+
+
+def _neighbours(spans: Sequence[Span]) -> dict[int, int]:
+    """For each span the next one of its line; `spans` stand in the order of their middles."""
+    middles = [(s.box[1] + s.box[3]) / 2 for s in spans]
+    pairs = []
+    for one, span in enumerate(spans):
+        reach = 0.7 * (span.box[3] - span.box[1])
+        for other in range(bisect_left(middles, middles[one] - reach), bisect_right(middles, middles[one] + reach)):
+            gap = spans[other].box[0] - span.box[2]
+            right = spans[other].box[0] + spans[other].box[2] > span.box[0] + span.box[2]
+            if other != one and right and -0.5 * span.size < gap and overlap(span.box, spans[other].box, 1) >= 0.5:
+                pairs.append((gap, one, other))
+    follows: dict[int, int] = {}
+    taken: set[int] = set()
+    for _, one, other in sorted(pairs):
+        if one not in follows and other not in taken:
+            follows[one] = other
+            taken.add(other)
+    size = max((s.size for s in spans), default=0.0)
+    near = [spans[bisect_left(middles, m - 2.5 * size) : bisect_right(middles, m + 2.5 * size)] for m in middles]
+    return {one: other for one, other in follows.items() if _same_line(spans[one], spans[other], near[one])}
+
+
+def _same_line(one: Span, other: Span, near: Sequence[Span]) -> bool:
+    size, gap = max(one.size, other.size), other.box[0] - one.box[2]
+    if gap < WORD_GAP * min(one.size, other.size):
+        return True
+    mark = one.text.strip()
+    if gap < MARK_GAP * size and len(mark) < 6 and (BULLET.fullmatch(mark) or NUMBER.fullmatch(mark)):
+        return True
+    if gap > BRIDGED_GAP * size or max(one.size, other.size) > 1.2 * min(one.size, other.size):
+        return False
+    bridges = [s for s in near if s.box[0] <= one.box[2] - size and s.box[2] >= other.box[0] + size]
+    middle = (one.box[1] + one.box[3]) / 2
+    close = [b for b in bridges if -shared(b.box, one.box, 1) < 0.9 * size and b.size < 1.2 * size]
+    return any(b.box[1] > middle for b in close) and any(b.box[3] < middle for b in close)
