@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import importlib
 import io
 import math
 import os
@@ -23,23 +24,38 @@ if TYPE_CHECKING:
 
 MAX_IMAGE_PIXELS = 200_000_000  # an A2 sheet at 600 dpi is 139 million
 MAX_PAGE_PIXELS = 40_000_000  # an A4 page at 600 dpi is 35 million; larger sheets are rendered at fewer dpi
-IMAGE_SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".jpe", ".webp", ".bmp", ".tif", ".tiff", ".gif", ".ppm", ".pgm", ".pbm"})
+IMAGE_SUFFIXES = frozenset(
+    {".png", ".jpg", ".jpeg", ".jpe", ".webp", ".bmp", ".tif", ".tiff", ".gif", ".ppm", ".pgm", ".pbm"}
+) | {*(".heic", ".heif", ".avif", ".jp2")}
 POINTS_PER_INCH = 72.0
 ORIENTATION = 0x0112  # EXIF tag
+UPRIGHT = {2: 0, 3: 3, 4: 1, 5: 5, 6: 4, 7: 6, 8: 2}  # orientation → PIL.Image.Transpose
+SIDEWAYS = (2, 4, 5, 6)  # those of them that swap width and height
+# what Pillow may open: its reader of PostScript starts another program, and the rare ones are seldom tested
+PLUGINS = ("Png", "Jpeg", "Mpo", "Tiff", "WebP", "Bmp", "Gif", "Ppm", "Jpeg2K", "Avif")
+FORMATS = ("PNG", "JPEG", "MPO", "TIFF", "WEBP", "BMP", "DIB", "GIF", "PPM", "JPEG2000", "AVIF", "HEIF")
+HEIF_BRANDS = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1")
 CJK_FONTS = ("NotoSansCJK-Regular.ttc", "wqy-microhei.ttc", "uming.ttc", "PingFang.ttc", "msyh.ttc")
 
 
-def open_image(path: Path | str, *, frame: int = 0) -> Image:
+def open_image(path: Path | str, *, frame: int = 0, fit: Size | None = None) -> Image:
     """The picture as upright RGB: EXIF orientation applied, transparency laid on white (on black
     where white letters would vanish), the given frame of several, counted from 0.
 
+    `fit`, where given, is the size (upright) that the caller will scale to: what can be decoded at less than its full size is.
     Raises InputError saying why when the file is missing, empty, no image, cut short, of zero size or absurdly large.
     """
     file = Path(path)
-    size = _file_size(file)
-    if size == 0:
-        raise InputError(f"{file}: the file is empty (0 bytes)", hint="copy the image again from where it came from")
-    return _decode(file, str(file) if frame == 0 else f"{file}, frame {frame + 1}", frame)
+    name = str(file) if frame == 0 else f"{file}, frame {frame + 1}"
+    with _readable(file, name) as image:
+        if frame:
+            image.seek(frame)
+        _check_size(image.width, image.height, name)
+        if fit is not None:
+            image.draft(None, (fit.height, fit.width) if UPRIGHT.get(_orientation(image)) in SIDEWAYS else fit)
+        image.load()
+        turn = UPRIGHT.get(_orientation(image))  # after loading: Pillow turns TIFFs by itself
+        return _to_rgb(image if turn is None else image.transpose(turn))
 
 
 class Raster(NamedTuple):
@@ -51,22 +67,25 @@ class Raster(NamedTuple):
 
 def raster(path: Path | str) -> Raster:
     """The header of a picture, without decoding it. Raises InputError saying why it cannot be read."""
-    from PIL import Image as Pillow
-    from PIL import UnidentifiedImageError
-
     file = Path(path)
-    if _file_size(file) == 0:
-        raise InputError(f"{file}: the file is empty (0 bytes)", hint="copy the image again from where it came from")
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        try:
-            with Pillow.open(file) as image:
-                orientation = image.getexif().get(ORIENTATION, 1)
-                return Raster(Size(*image.size), orientation if orientation in range(1, 9) else 1)
-        except UnidentifiedImageError as cause:
-            raise InputError(f"{file}: not an image that Pillow knows", hint="convert it to PNG or JPEG") from cause
-        except (OSError, SyntaxError, ValueError, EOFError, Pillow.DecompressionBombError) as cause:
-            raise InputError(f"{file}: a broken image ({cause})", hint="copy or export the image again") from cause
+    with _readable(file, str(file)) as image:
+        return _raster(image)
+
+
+def frame_sizes(path: Path | str) -> list[Size]:
+    """The upright size of every frame of a TIFF, without decoding any. Raises InputError like `raster`."""
+    with _readable(Path(path), str(path)) as image:
+        sizes = []
+        for frame in range(int(getattr(image, "n_frames", 1))):
+            image.seek(frame)
+            stored, orientation = _raster(image)
+            sizes.append(Size(stored.height, stored.width) if UPRIGHT.get(orientation) in SIDEWAYS else stored)
+        return sizes
+
+
+def _raster(image: Any) -> Raster:
+    tags = getattr(image, "tag_v2", None)  # newer Pillows tell the upright size of a TIFF; its tags tell the stored one
+    return Raster(Size(*image.size) if tags is None else Size(tags[256], tags[257]), _orientation(image))
 
 
 def frame_count(path: Path | str) -> int:
@@ -83,26 +102,54 @@ def frame_count(path: Path | str) -> int:
     return 1
 
 
-def _decode(source: Path, name: str, frame: int) -> Image:
+@contextlib.contextmanager
+def _readable(file: Path, name: str) -> Iterator[Any]:
+    """A picture file opened by Pillow; what goes wrong with it, there or in the caller's block, is an InputError."""
     from PIL import Image as Pillow
-    from PIL import ImageOps, UnidentifiedImageError
+    from PIL import UnidentifiedImageError
 
+    if file_size(file) == 0:
+        raise InputError(f"{file}: the file is empty (0 bytes)", hint="copy the image again from where it came from")
+    _know_heif(file)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # the bomb warning is replaced by our own bound; odd EXIF is not the reader's problem
         try:
-            with Pillow.open(source) as image:
-                image.seek(frame)
-                _check_size(image.width, image.height, name)
-                image.load()
-                upright = ImageOps.exif_transpose(image)
-                return _to_rgb(upright)
+            with Pillow.open(file, formats=_formats()) as image:
+                yield image
         except UnidentifiedImageError as cause:
-            _check_size(*_declared_size(source), name)  # Pillow does not know pictures of no pixels
+            _check_size(*_declared_size(file), name)  # Pillow does not know pictures of no pixels
             raise InputError(f"{name}: not an image that Pillow knows", hint="convert it to PNG or JPEG") from cause
         except Pillow.DecompressionBombError as cause:
             raise InputError(f"{name}: {cause}", hint="scale the image down first") from cause
         except (OSError, SyntaxError, ValueError, EOFError) as cause:
             raise InputError(f"{name}: a broken or cut-off image ({cause})", hint="copy or export the image again") from cause
+
+
+def _formats() -> list[str]:
+    from PIL import Image as Pillow
+
+    for module in PLUGINS:
+        with contextlib.suppress(ImportError):  # an older Pillow, or one built without that library
+            importlib.import_module(f"PIL.{module}ImagePlugin")
+    return [name for name in FORMATS if name in Pillow.OPEN]
+
+
+def _orientation(image: Any) -> int:
+    value = image.getexif().get(ORIENTATION, 1)
+    return value if value in range(1, 9) else 1
+
+
+def _know_heif(file: Path) -> None:
+    """Teach Pillow the pictures of phones, where the file is one. Raises InputError where their library is missing."""
+    with file.open("rb") as opened:
+        head = opened.read(12)
+    if head[4:8] != b"ftyp" or head[8:12] not in HEIF_BRANDS:
+        return
+    try:
+        import pillow_heif
+    except ImportError as cause:
+        raise InputError(f"{file}: a HEIC picture, which needs a library", hint='pip install "ocrtune[heic]"') from cause
+    pillow_heif.register_heif_opener()
 
 
 def _declared_size(file: Path) -> Size:
@@ -134,7 +181,7 @@ def _to_rgb(image: Image) -> Image:
     from PIL import Image as Pillow
 
     if image.mode == "RGB":
-        return image.copy()  # the file behind the original is about to be closed
+        return image
     if image.mode.startswith("I") or image.mode == "F":
         return _stretch(image)
     if "A" in image.mode or image.mode == "PA" or "transparency" in image.info:
@@ -257,27 +304,55 @@ def _caption_font(text: str) -> Any:
 
 @contextlib.contextmanager
 def open_pdf(path: Path | str) -> Iterator[Any]:
-    """A `pypdfium2.PdfDocument`, closed at the end. Raises InputError for empty, encrypted, broken and page-less files."""
-    import pypdfium2
-
-    file = Path(path)
-    if _file_size(file) == 0:
-        raise InputError(f"{file}: the file is empty (0 bytes)", hint="copy the PDF again from where it came from")
+    """A `pypdfium2.PdfDocument`, closed at the end. Raises InputError like `load_pdf`."""
+    document = load_pdf(Path(path))
     try:
-        document = pypdfium2.PdfDocument(file)
-    except pypdfium2.PdfiumError as cause:
-        reason = str(cause).lower()
-        if "password" in reason or "security" in reason:
-            raise InputError(
-                f"{file}: the PDF is encrypted", hint="remove the password first, e.g. with `qpdf --decrypt`"
-            ) from cause
-        raise InputError(f"{file}: not a PDF, or a broken one ({cause})", hint="try `qpdf file.pdf repaired.pdf`") from cause
-    try:
-        if len(document) == 0:
-            raise InputError(f"{file}: the PDF has no pages")
         yield document
     finally:
         document.close()
+
+
+def load_pdf(file: Path, password: str | None = None) -> Any:
+    """A `pypdfium2.PdfDocument`, mended where pdfium cannot and qpdf can. The caller closes it.
+
+    Raises InputError for empty, encrypted, broken and page-less files.
+    """
+    import pypdfium2
+
+    if file_size(file) == 0:
+        raise InputError(f"{file}: the file is empty (0 bytes)", hint="copy the PDF again from where it came from")
+    try:
+        document = pypdfium2.PdfDocument(file, password=password)
+    except pypdfium2.PdfiumError as cause:
+        reason = str(cause).lower()
+        if "password" in reason or "security" in reason:
+            said = "the password that was given does not open it" if password else "the PDF is encrypted"
+            raise InputError(f"{file}: {said}", hint="give its password with `parse --password`") from cause
+        document = _mended(file, password)
+        if document is None:
+            raise InputError(
+                f"{file}: not a PDF, or a broken one ({cause})", hint="copy it again from where it came from"
+            ) from cause
+    if len(document) == 0:
+        document.close()
+        raise InputError(f"{file}: the PDF has no pages")
+    return document
+
+
+def _mended(file: Path, password: str | None) -> Any:
+    """The document as qpdf writes it anew, in memory; None where that cannot be read either."""
+    import pikepdf
+    import pypdfium2
+
+    content = io.BytesIO()
+    try:
+        with pikepdf.open(file, password=password or "", suppress_warnings=True) as damaged:
+            if len(damaged.pages) == 0:
+                return None
+            damaged.save(content)
+        return pypdfium2.PdfDocument(content.getvalue())
+    except (pikepdf.PdfError, pypdfium2.PdfiumError, ValueError, RuntimeError):
+        return None
 
 
 def page_size(page: Any, dpi: float) -> Size:
@@ -314,7 +389,8 @@ def _page_scale(page: Any, dpi: float) -> float:
     return min(dpi / POINTS_PER_INCH, math.sqrt(MAX_PAGE_PIXELS / (width * height)))
 
 
-def _file_size(file: Path) -> int:
+def file_size(file: Path) -> int:
+    """Bytes of a file. Raises InputError where there is none, or none that may be read."""
     try:
         if not file.is_file():
             raise InputError(f"{file}: {'a folder, not a file' if file.is_dir() else 'no such file'}")

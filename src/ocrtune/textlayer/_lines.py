@@ -1,52 +1,20 @@
-"""The text layer of born-digital PDF pages: glyphs where they are painted, merged into lines and blocks.
-
-All coordinates are pixels of the rendered page, origin top-left, as floats. The order is pdfium's own (content order with
-its corrections), which is what people see in most born-digital documents.
-"""
+"""Characters merged into lines, and lines into paragraphs and headings."""
 
 from __future__ import annotations
 
-import ctypes
 import unicodedata
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from itertools import pairwise
 from statistics import median
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-from ocrtune.core import Size
+from ocrtune.textlayer._glyphs import Glyph, Rect
 
 COLUMN_GAP = 1.0  # line heights between two glyphs of one line; a word space is about 0.25, a justified one rarely above 0.8
+RECENT = 40  # glyphs of a line among which the largest is looked for
 REJOIN_GAP = 0.5  # line heights between two pieces that pdfium broke apart
-GARBAGE_SHARE = 0.02
-OUTSIDE_SHARE = 0.10
-HIDDEN_SHARE = 0.50
-GRID = 1_000_000  # pdfium maps points to whole device units; a device this fine keeps 10⁻⁶ of the page
-LIGATURES = {"ﬀ": "ff", "ﬁ": "fi", "ﬂ": "fl", "ﬃ": "ffi", "ﬄ": "ffl", "ﬅ": "st", "ﬆ": "st"}
-UNSEEN = frozenset("\u200b\u200c\u200d\u2060\ufeff\u200e\u200f")
-
-Rect = tuple[float, float, float, float]
-
-
-class Glyph(NamedTuple):
-    """One character. `box` is its ink, `cell` its advance × line height. "\\n" and spaces have no meaningful box.
-
-    `upright` is None where it is not known (characters that pdfium made up). `garbage`: no Unicode, or none with a meaning.
-    """
-
-    text: str
-    box: Rect = (0.0, 0.0, 0.0, 0.0)
-    cell: Rect = (0.0, 0.0, 0.0, 0.0)
-    upright: bool | None = None
-    hidden: bool = False
-    garbage: bool = False
-
-    @property
-    def height(self) -> float:
-        return max(self.cell[3] - self.cell[1], 1e-6)
-
-    @property
-    def inked(self) -> bool:
-        return not self.text.isspace()
+FIRST_RIGHT_TO_LEFT = "\u0590"
+SPACE = Glyph(" ")
 
 
 class Line(NamedTuple):
@@ -70,136 +38,6 @@ class Block(NamedTuple):
     lines: tuple[Line, ...]
 
 
-# --- glyphs -------------------------------------------------------------------------------------------------------------
-
-
-def read_glyphs(page: Any, size: Size) -> list[Glyph]:
-    """All characters of a pypdfium2 page, rendered at `size`, in pdfium's order; made-up line breaks are "\\n"."""
-    textpage = page.get_textpage()
-    try:
-        to_pixels = _Affine.of(page, size)
-        glyphs = []
-        high = None
-        for index in range(textpage.count_chars()):
-            glyph, high = _glyph(textpage, index, to_pixels, high)
-            if glyph is not None:
-                glyphs.append(glyph)
-        return glyphs
-    finally:
-        textpage.close()
-
-
-class _Affine(NamedTuple):
-    """Points of the page → pixels; takes /Rotate and /CropBox from pdfium itself."""
-
-    origin: tuple[float, float]
-    along_x: tuple[float, float]
-    along_y: tuple[float, float]
-
-    @classmethod
-    def of(cls, page: Any, size: Size) -> _Affine:
-        import pypdfium2.raw as pdfium
-
-        def at(x: float, y: float) -> tuple[float, float]:
-            across, down = ctypes.c_int(), ctypes.c_int()
-            pdfium.FPDF_PageToDevice(page, 0, 0, GRID, GRID, 0, x, y, across, down)
-            return across.value / GRID * size.width, down.value / GRID * size.height
-
-        step = max(page.get_size())
-        (ox, oy), (xx, xy), (yx, yy) = at(0, 0), at(step, 0), at(0, step)
-        return cls((ox, oy), ((xx - ox) / step, (xy - oy) / step), ((yx - ox) / step, (yy - oy) / step))
-
-    def turn(self, x: float, y: float) -> tuple[float, float]:
-        return x * self.along_x[0] + y * self.along_y[0], x * self.along_x[1] + y * self.along_y[1]
-
-    def rect(self, left: float, bottom: float, right: float, top: float) -> Rect:
-        (ax, ay), (bx, by) = self.turn(left, bottom), self.turn(right, top)
-        xs, ys = sorted((ax + self.origin[0], bx + self.origin[0])), sorted((ay + self.origin[1], by + self.origin[1]))
-        return xs[0], ys[0], xs[1], ys[1]
-
-
-def _glyph(textpage: Any, index: int, to_pixels: _Affine, high: int | None) -> tuple[Glyph | None, int | None]:
-    """The character at `index`, None where it is only half of one; a waiting high surrogate goes in and out."""
-    import pypdfium2.raw as pdfium
-
-    code = pdfium.FPDFText_GetUnicode(textpage, index)
-    if 0xD800 <= code < 0xDC00:
-        return None, code
-    if 0xDC00 <= code < 0xE000 and high is not None:
-        code = 0x10000 + ((high - 0xD800) << 10) + (code - 0xDC00)
-    if pdfium.FPDFText_IsGenerated(textpage, index) == 1:
-        return (Glyph("\n") if code in (10, 13) else Glyph(" ")), None
-    text = _readable(code, pdfium.FPDFText_IsHyphen(textpage, index) == 1)
-    if text == "":
-        return None, None
-    garbage = text == "\ufffd" or pdfium.FPDFText_HasUnicodeMapError(textpage, index) == 1
-    item = pdfium.FPDFText_GetTextObject(textpage, index)
-    mode = pdfium.FPDFTextObj_GetTextRenderMode(item) if item else pdfium.FPDF_TEXTRENDERMODE_FILL
-    return Glyph(
-        text,
-        box=to_pixels.rect(*textpage.get_charbox(index)),
-        cell=to_pixels.rect(*textpage.get_charbox(index, loose=True)),
-        upright=_is_upright(textpage, index, to_pixels),
-        hidden=mode in (pdfium.FPDF_TEXTRENDERMODE_INVISIBLE, pdfium.FPDF_TEXTRENDERMODE_CLIP),
-        garbage=garbage,
-    ), None
-
-
-def _readable(code: int, hyphen: bool) -> str:
-    """What a reader would type for the glyph: "" for marks without ink, U+FFFD for codes that mean nothing."""
-    if hyphen or code in (0x02, 0xAD, 0xFFFE):  # pdfium writes a hyphen at a line's end as U+0002 or U+FFFE
-        return "-"
-    text = chr(code)
-    if text in UNSEEN:
-        return ""
-    if text.isspace():
-        return " "
-    if unicodedata.category(text) in ("Cc", "Co", "Cs", "Cn"):
-        return "\ufffd"
-    return LIGATURES.get(text, text)
-
-
-def _is_upright(textpage: Any, index: int, to_pixels: _Affine) -> bool:
-    import pypdfium2.raw as pdfium
-
-    matrix = pdfium.FS_MATRIX()
-    if not pdfium.FPDFText_GetMatrix(textpage, index, matrix):
-        return True
-    dx, dy = to_pixels.turn(matrix.a, matrix.b)
-    up = to_pixels.turn(matrix.c, matrix.d)[1]
-    return dx > 0 and abs(dy) < 0.03 * dx and up < 0
-
-
-def layer_problem(glyphs: Sequence[Glyph], size: Size, *, hidden_text: bool) -> str | None:
-    """Why the text layer of a page cannot be the truth about its picture; None when it can."""
-    inked = [g for g in glyphs if g.inked]
-    if not inked:
-        return "no text layer: a scan, or letters drawn as outlines"
-    hidden = sum(g.hidden for g in inked) / len(inked)
-    if hidden > HIDDEN_SHARE and not hidden_text:
-        return f"{hidden:.0%} of the text layer is invisible (an OCR layer); trust it with --hidden-text"
-    garbage = sum(g.garbage for g in inked) / len(inked)
-    if garbage > GARBAGE_SHARE:
-        return f"{garbage:.0%} of the glyphs have no Unicode: the text layer is garbage"
-    outside = sum(not _inside(g.box, size) for g in inked) / len(inked)
-    if outside > OUTSIDE_SHARE:
-        return f"{outside:.0%} of the text lies outside the page"
-    return None
-
-
-def visible(glyphs: Iterable[Glyph], size: Size, *, hidden_text: bool) -> list[Glyph]:
-    """Without what is not painted on the page: invisible characters (unless wanted) and those outside of it."""
-    return [g for g in glyphs if not g.inked or ((hidden_text or not g.hidden) and _inside(g.box, size))]
-
-
-def _inside(box: Rect, size: Size) -> bool:
-    x, y = (box[0] + box[2]) / 2, (box[1] + box[3]) / 2
-    return 0 <= x <= size.width and 0 <= y <= size.height
-
-
-# --- lines --------------------------------------------------------------------------------------------------------------
-
-
 def build_lines(glyphs: Sequence[Glyph]) -> list[Line]:
     """Glyphs merged into lines, in the order of each line's first glyph.
 
@@ -213,28 +51,34 @@ def build_lines(glyphs: Sequence[Glyph]) -> list[Line]:
 def _pieces(glyphs: Sequence[Glyph]) -> list[list[Glyph]]:
     pieces: list[list[Glyph]] = [[]]
     space = False
+    largest = Glyph("")
+    at = 0  # where in its line the largest of the last glyphs is
     for glyph in glyphs:
         current = pieces[-1]
         if glyph.text == "\n":
             pieces.append([])
         elif glyph.inked:
-            if current and not _continues(current, glyph):
+            if len(current) - at > RECENT:
+                largest = max(current[-RECENT:], key=_cell_height)
+                at = len(current)
+            if current and not _continues(current[-1], largest, glyph):
                 current = []
                 pieces.append(current)
             if space and current:
-                current.append(Glyph(" "))
+                current.append(SPACE)
+            if not current or _cell_height(glyph) > _cell_height(largest):
+                largest, at = glyph, len(current)
             current.append(glyph)
         space = not glyph.inked
     return [p for p in pieces if p]
 
 
-def _continues(line: Sequence[Glyph], glyph: Glyph) -> bool:
-    last = line[-1]
+def _continues(last: Glyph, largest: Glyph, glyph: Glyph) -> bool:
+    """Whether a glyph goes on with a line, of which the last one and the largest of the last ones are known."""
     if last.upright != glyph.upright:
         return False
     if not glyph.upright:
         return True  # only pdfium knows where slanted and vertical lines break
-    largest = max((g for g in line[-40:] if g.inked), key=lambda g: g.height)
     if max(largest.height, glyph.height) > 2.2 * min(largest.height, glyph.height):
         return False
     if max(_overlap(largest.cell, glyph.cell), _overlap(last.cell, glyph.cell)) < 0.5:
@@ -246,6 +90,10 @@ def _continues(line: Sequence[Glyph], glyph: Glyph) -> bool:
     return gap < COLUMN_GAP * height and back < 0.3 * height
 
 
+def _cell_height(glyph: Glyph) -> float:
+    return glyph.cell[3] - glyph.cell[1]
+
+
 def _overlap(one: Rect, other: Rect) -> float:
     """Shared vertical extent as a share of the lower one's height."""
     shared = min(one[3], other[3]) - max(one[1], other[1])
@@ -253,7 +101,7 @@ def _overlap(one: Rect, other: Rect) -> float:
 
 
 def _right_to_left(glyph: Glyph) -> bool:
-    return unicodedata.bidirectional(glyph.text[0]) in ("R", "AL")
+    return glyph.text >= FIRST_RIGHT_TO_LEFT and unicodedata.bidirectional(glyph.text[0]) in ("R", "AL")
 
 
 def _line(glyphs: Sequence[Glyph]) -> Line:
@@ -275,7 +123,7 @@ def _with_lost_spaces(glyphs: Sequence[Glyph]) -> list[Glyph]:
         return list(glyphs)
     least = max(0.8 * median(spaces), 0.1 * height)
     lost = {i for i, gap in gaps.items() if gap >= least and glyphs[i].text.isalnum() and glyphs[i - 1].text.isalnum()}
-    return [g for i, glyph in enumerate(glyphs) for g in ((Glyph(" "), glyph) if i in lost else (glyph,))]
+    return [g for i, glyph in enumerate(glyphs) for g in ((SPACE, glyph) if i in lost else (glyph,))]
 
 
 def _bounds(boxes: Sequence[Rect]) -> Rect:
@@ -340,7 +188,7 @@ def _adjoin(one: Line, other: Line) -> float | None:
 def _joined(one: Line, other: Line) -> Line:
     first, second = (one, other) if one.box[0] <= other.box[0] else (other, one)
     wide = (_adjoin(one, other) or 0.0) > 0.15 * max(one.height, other.height)
-    between = (Glyph(" "),) if wide else ()
+    between = (SPACE,) if wide else ()
     return _line([*first.glyphs, *between, *second.glyphs])
 
 
