@@ -177,6 +177,41 @@ class Metric(Protocol):
     def score(self, sample: Sample, prediction: Prediction, decoded: Decoded, normalisation: str) -> Score: ...
 
 
+# --- benchmarks: other people's questions, asked and scored as they do --------------------------------------------------
+
+
+class Row(NamedTuple):
+    """A line of a benchmark's published table: `value` in the units that its authors print, over `n` samples."""
+
+    name: str
+    value: float | None
+    n: int
+
+
+class Benchmark(Protocol):
+    """A public benchmark as its authors run it: data, prompts, limits and scorers. It asks no model.
+
+    `profiles` are versions of its scorer, default first: a figure means nothing without one. `hub` is the dataset at Hugging
+    Face, `revision` the one that the profiles were checked with.
+    """
+
+    name: str
+    profiles: tuple[str, ...]
+    hub: str
+    revision: str | None
+    dialect: str  # how it is asked: its samples' questions hold the whole prompt
+    max_tokens: int  # what its authors allow, or what the task needs where they cut it short
+
+    def load(self, place: Path | None) -> list[Sample]:
+        """From a local file or folder in one of the forms it is published in, else from the hub. Raises InputError."""
+
+    def score(self, sample: Sample, prediction: Prediction, profile: str) -> Score:
+        """One answer by the rule of `profile`. Its metric is the benchmark's name."""
+
+    def table(self, samples: Sequence[Sample], scores: Sequence[Score], profile: str) -> list[Row]:
+        """The published aggregates, total last."""
+
+
 # --- families: what a model architecture needs -------------------------------------------------------------------------
 
 
@@ -289,6 +324,7 @@ class Family(Protocol):
     framings: tuple[str, ...]  # chat framings to choose from, default first; () is the checkpoint's only one
     broken_with: Mapping[str, str]  # distribution → version specifier that is known not to work, such as "<4.53"
     vllm: tuple[str, ...]  # flags of `vllm serve` that it needs
+    served_prefix: str  # what the text of a question to a server must begin with, once per picture; "" where it adds that itself
     packs: bool  # whether several sequences can share one row
 
     def load(self, ref: ModelRef, options: LoadOptions) -> Loaded:

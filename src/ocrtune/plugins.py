@@ -8,7 +8,7 @@ from importlib.metadata import entry_points
 from typing import Generic, TypeVar, cast
 
 from ocrtune.config import closest
-from ocrtune.contracts import Dialect, Engine, Exporter, Family, Generator, Metric, Source, Trainer
+from ocrtune.contracts import Benchmark, Dialect, Engine, Exporter, Family, Generator, Metric, Source, Trainer
 from ocrtune.errors import ConfigError
 
 P = TypeVar("P")
@@ -92,6 +92,7 @@ ENGINES: Shelf[Engine] = Shelf(
         "http": "ocrtune.engines.http:Http",
         "rapidocr": "ocrtune.engines.rapidocr:RapidOcr",
         "tesseract": "ocrtune.engines.tesseract:Tesseract",
+        "textlayer": "ocrtune.engines.textlayer:TextLayerReader",
     },
 )
 METRICS: Shelf[Metric] = Shelf(
@@ -127,7 +128,20 @@ FAMILIES: Shelf[Family] = Shelf(
 TRAINERS: Shelf[Trainer] = Shelf("trainers", {"hf": "ocrtune.trainers.hf:HuggingFaceTrainer"})
 EXPORTERS: Shelf[Exporter] = Shelf(
     "exporters",
-    {"txt": "ocrtune.exporters.text:Text", "md": "ocrtune.exporters.text:Markdown", "json": "ocrtune.exporters.json:Json"},
+    {
+        "md": "ocrtune.exporters.markdown:Markdown",
+        "html": "ocrtune.exporters.html:Html",
+        "json": "ocrtune.exporters.json:Json",
+        "txt": "ocrtune.exporters.text:Text",
+        "hocr": "ocrtune.exporters.hocr:Hocr",
+        "alto": "ocrtune.exporters.alto:Alto",
+        "page": "ocrtune.exporters.page:PageXml",
+        "csv": "ocrtune.exporters.csv:Csv",
+        "xlsx": "ocrtune.exporters.xlsx:Xlsx",
+        "docx": "ocrtune.exporters.docx:Docx",
+    },
 )
 
-SHELVES = (SOURCES, GENERATORS, DIALECTS, ENGINES, METRICS, FAMILIES, TRAINERS, EXPORTERS)
+BENCHMARKS: Shelf[Benchmark] = Shelf("benchmarks", {})
+
+SHELVES = (SOURCES, GENERATORS, DIALECTS, ENGINES, METRICS, BENCHMARKS, FAMILIES, TRAINERS, EXPORTERS)
