@@ -22,7 +22,7 @@ from pydantic import Field
 from ocrtune.config import read_yaml
 from ocrtune.contracts import Dialect, Engine
 from ocrtune.core import Prediction, Sample
-from ocrtune.errors import InputError, ModelError, RunError
+from ocrtune.errors import ConfigError, InputError, ModelError, RunError
 from ocrtune.inference import PREDICTIONS, predict
 from ocrtune.models import notes
 from ocrtune.options import EngineOptions
@@ -41,8 +41,21 @@ class Reading(EngineOptions):
     engine: str = Field("local", description="what reads: local, http, rapidocr, tesseract, echo")
     dialect: str | None = Field(None, description="how replies are written; what the model was trained with, else plain")
     prompt: str | None = Field(None, description="prompt text; what the model was trained with, else the dialect's own")
+    prompt_file: Path | None = Field(None, description="file that holds the prompt text, instead of --prompt")
     max_tokens: int = Field(1024, gt=0, description="longest reply, in tokens; longer ones are cut and counted as truncated")
     retries: int = Field(2, ge=0, le=20, description="how often a failure that may pass, such as a timeout, is tried again")
+
+    @property
+    def words(self) -> str | None:
+        """The prompt that was asked for, if one was. Raises ConfigError for two, InputError for a file that cannot be read."""
+        if self.prompt_file is None:
+            return self.prompt
+        if self.prompt is not None:
+            raise ConfigError("the prompt is given twice", hint="give --prompt or --prompt-file")
+        try:
+            return self.prompt_file.read_text("utf-8")
+        except (OSError, UnicodeDecodeError) as cause:
+            raise InputError(f"{self.prompt_file}: the prompt cannot be read ({cause})") from cause
 
 
 class Config(Scoring, Reading):
@@ -92,12 +105,12 @@ def reader(config: Reading, into: RunDir) -> Iterator[Reader]:
     options = _weights(config, into)
     weights = options.adapter or options.model
     trained = notes(Path(weights)) if weights else {}
-    for name in ("dialect", "prompt", *SEEN):
-        value = getattr(config, name)
+    asked_with = {"dialect": config.dialect, "prompt": config.words} | {name: getattr(config, name) for name in SEEN}
+    for name, value in asked_with.items():
         if trained and value is not None and value != trained.get(name):
             log.warning("the model was trained with the %s %r, but is asked with %r", name, trained.get(name), value)
     dialect = str(config.dialect or trained.get("dialect") or "plain")
-    prompt = config.prompt if config.prompt is not None else trained.get("prompt")
+    prompt = config.words if config.words is not None else trained.get("prompt")
     bounds = {name: trained.get(name) for name in SEEN if getattr(options, name) is None}
     engine = ENGINES.get(config.engine)(options.model_copy(update=bounds))
     asked = Reader(engine, DIALECTS.get(dialect)(prompt))
