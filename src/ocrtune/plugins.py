@@ -139,6 +139,7 @@ EXPORTERS: Shelf[Exporter] = Shelf(
         "csv": "ocrtune.exporters.csv:Csv",
         "xlsx": "ocrtune.exporters.xlsx:Xlsx",
         "docx": "ocrtune.exporters.docx:Docx",
+        "pdf": "ocrtune.exporters.pdf:SearchablePdf",
     },
 )
 

@@ -7,8 +7,8 @@ from abc import ABC, abstractmethod
 from collections.abc import Sequence
 
 from ocrtune.contracts import Made, Order
+from ocrtune.fonts import Face, faces
 from ocrtune.sources.synth import chromium, page_html, render_fpdf
-from ocrtune.sources.synth.fonts import Face, faces
 from ocrtune.sources.synth.language import Tongue
 from ocrtune.sources.synth.model import Manuscript
 from ocrtune.sources.synth.scan import scanned
