@@ -27,7 +27,20 @@ class EngineOptions(Section):
 
     model: str | None = Field(None, description="checkpoint folder, hub id, run:<id>, or the model name on a server")
     adapter: str | None = Field(None, description="PEFT adapter folder on top of the model")
-    base_url: str | None = Field(None, description="OpenAI-compatible server, e.g. http://127.0.0.1:8000/v1 (key: $API_KEY)")
+    base_url: str | None = Field(
+        None,
+        description="OpenAI-compatible server, e.g. http://127.0.0.1:8000/v1 (key: $API_KEY); several with commas between them",
+    )
+    processor: str | None = Field(
+        None,
+        description="checkpoint folder or hub id whose processor says at which size a served model sees pictures; found by "
+        "itself where the server's model folder is on this machine",
+    )
+    send: Literal["data", "file"] = Field(
+        "data",
+        description="how pictures reach a server: inside the request, or as files of a temporary folder ($TMPDIR) that it "
+        "reads itself (vLLM: --allowed-local-media-path)",
+    )
     language: str | None = Field(None, description="languages of a classic engine, e.g. rus+eng for tesseract")
     layout: bool = Field(False, description="a classic engine answers with regions, boxes and words, not just lines of text")
     device: str | None = Field(None, description="cpu, cuda, cuda:0, mps; found by itself when absent")
@@ -37,7 +50,9 @@ class EngineOptions(Section):
     )
     trust_remote_code: bool = Field(False, description="run Python code that comes with a local checkpoint")
     batch_size: int = Field(16, ge=1, description="images per generation batch of a local model")
-    concurrency: int = Field(8, ge=1, le=1024, description="requests in flight to a server")
+    concurrency: int = Field(
+        8, ge=1, le=1024, description="most requests in flight, all servers together; fewer when they are overloaded"
+    )
     timeout: float = Field(120.0, gt=0, description="seconds one request may take")
     temperature: float = Field(0.0, ge=0, description="0 is greedy")
     max_pixels: int | None = Field(None, gt=0, description="pixel budget per image; the model's own when absent")
@@ -46,13 +61,19 @@ class EngineOptions(Section):
         None, description="chat framing, for families that have several; the family's default when absent"
     )
 
+    @field_validator("base_url", mode="before")
+    @classmethod
+    def _one_text(cls, urls: object) -> object:
+        """A list, as options files have it, with commas between its items."""
+        return ",".join(map(str, urls)) if isinstance(urls, list | tuple) else urls
+
     @field_validator("base_url")
     @classmethod
-    def _no_secret(cls, url: str | None) -> str | None:
+    def _no_secret(cls, urls: str | None) -> str | None:
         """Options are written into run directories."""
-        if url is not None and "@" in url.partition("://")[2].partition("/")[0]:
+        if urls is not None and any("@" in url.partition("://")[2].partition("/")[0] for url in urls.split(",")):
             raise ValueError("user and password do not belong into the address; put a key into the environment variable API_KEY")
-        return url
+        return urls
 
     def only(self, engine: str, *used: str) -> None:
         """Refuse options that the engine would have to ignore. Raises ConfigError naming all of them."""

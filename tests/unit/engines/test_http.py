@@ -21,7 +21,8 @@ from ocrtune.contracts import Engine
 from ocrtune.core import Answer, ImageRef, Prompt, Sample
 from ocrtune.dialects.plain import Plain
 from ocrtune.engines import openai
-from ocrtune.engines.http import Http, normalise_url
+from ocrtune.engines._meeting import normalise_url
+from ocrtune.engines.http import Http
 from ocrtune.errors import ConfigError, EngineError
 from ocrtune.inference import predict
 from ocrtune.options import EngineOptions
@@ -373,7 +374,9 @@ def test_pictures_are_sent_upright_and_without_transparency(server: Server, tmp_
     Image.new("RGB", (30, 10), "red").save(tmp_path / "turned.jpg", exif=turned)
     (answer,) = ask(server, tmp_path / "turned.jpg", "ok")
     url = server.requests[0]["messages"][0]["content"][0]["image_url"]["url"]
-    assert url.startswith("data:image/png;") and answer.sees == ((10, 30),)
+    assert url.startswith("data:image/jpeg;") and answer.sees == ((10, 30),)
+    sent = Image.open(io.BytesIO(base64.b64decode(url.partition(",")[2])))
+    assert sent.size == (10, 30)
 
 
 @pytest.mark.parametrize(
