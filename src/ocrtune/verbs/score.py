@@ -89,7 +89,9 @@ class Figures(NamedTuple):
 def run(config: Config, into: RunDir) -> Figures:
     stored = _stored(config, into)
     dialect = DIALECTS.get(stored.dialect)()
-    scored = score_predictions(stored.samples, stored.predictions, dialect=dialect, scoring=config, protocol=stored.protocol)
+    benchmark = config.benchmark or stored.protocol.get("benchmark")
+    scoring = config.model_copy(update={"benchmark": benchmark})
+    scored = score_predictions(stored.samples, stored.predictions, dialect=dialect, scoring=scoring, protocol=stored.protocol)
     record(into, stored.samples, scored)
     log.info(table(scored.estimates))
     into.finish("done", predictions=str(stored.file), scores=SCORES, estimate=ESTIMATE, samples=SAMPLES)
@@ -169,9 +171,12 @@ def record(into: RunDir, samples: Sequence[Sample], scored: Scored) -> None:
     into.write(ESTIMATE, _Estimates.dump_json(scored.estimates, indent=2) + b"\n")
     if scored.rows:
         into.write(TABLE, json.dumps([row._asdict() for row in scored.rows], ensure_ascii=False, indent=2) + "\n")
-        log.info(
-            "\n".join(f"{row.name:<40}{'–' if row.value is None else f'{row.value:.4g}':>10}{row.n:>8}" for row in scored.rows)
-        )
+        log.info("\n".join(_aggregate(row) for row in scored.rows))
+
+
+def _aggregate(row: Row) -> str:
+    value = "none" if row.value is None else f"{row.value:.4g}"
+    return f"{row.name:<44}{value:>10}{row.n:>8}"
 
 
 def table(estimates: Sequence[Estimate]) -> str:
