@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from ocrtune.scoring.literals import read_literal
 
@@ -45,7 +45,11 @@ def last_box(text: str, *, limit: float, decimals: bool = False) -> Corners | No
     return found
 
 
-def iou(first: Sequence[object], second: Sequence[object], *, number: Callable[[object], float] = float) -> float:
+def _number(coordinate: Any) -> float:
+    return float(coordinate)
+
+
+def iou(first: Sequence[object], second: Sequence[object], *, number: Callable[[object], float] = _number) -> float:
     """Intersection over union of two boxes as the published scorers compute it; 0 when anything is no number.
 
     `number` turns a coordinate into a number (OCRBench v2 cuts to int). Areas keep their sign: a box with swapped corners
@@ -76,15 +80,12 @@ def read_words(answer: str) -> list[Word]:
         literal = read_literal(answer)
     except ValueError:
         literal = None
+    rows: list[list[str]] = []
     if literal is None:
         rows = [group.split(",", 4) for group in _BRACKETED.findall(answer)]
-    else:
-        rows = [[str(x) for x in row] for row in literal if isinstance(row, list | tuple)] if _is_list(literal) else []
+    elif isinstance(literal, list | tuple):
+        rows = [[str(x) for x in row] for row in literal if isinstance(row, list | tuple)]
     return list(dict.fromkeys(word for row in rows if len(row) >= 5 and (word := _word(row))))
-
-
-def _is_list(value: object) -> bool:
-    return isinstance(value, list | tuple)
 
 
 def _word(row: Sequence[str]) -> Word | None:

@@ -141,8 +141,17 @@ def _summed(
         recall, precision = 1.0, 0.0 if n_found else 1.0
         ap = precision
     return ImageResult(
-        *(precision, recall, _hmean(precision, recall)),
-        *(ignored_truth, ignored_found, pairs, ap, correct, n_truth, n_found, ranked),
+        precision=precision,
+        recall=recall,
+        hmean=_hmean(precision, recall),
+        ignored_truth=ignored_truth,
+        ignored_found=ignored_found,
+        pairs=pairs,
+        ap=ap,
+        correct=correct,
+        truth=n_truth,
+        found=n_found,
+        ranked=ranked,
     )
 
 

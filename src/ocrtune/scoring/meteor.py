@@ -7,6 +7,7 @@ that is not English is the same.
 
 from __future__ import annotations
 
+import itertools
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Sequence
 from typing import NamedTuple
@@ -66,4 +67,4 @@ def _match(left: dict[int, str], right: dict[int, str], pairs: list[_Pair], acce
 
 def _chunks(pairs: list[_Pair]) -> int:
     """Maximal runs that are adjacent in both texts."""
-    return 1 + sum(1 for one, two in zip(pairs, pairs[1:], strict=False) if two != (one.hypothesis + 1, one.reference + 1))
+    return 1 + sum(1 for one, two in itertools.pairwise(pairs) if two != (one.hypothesis + 1, one.reference + 1))

@@ -116,12 +116,14 @@ _DOUBLE = tuple(
         *(("ator", "ate"), ("alism", "al"), ("iveness", "ive"), ("fulness", "ful"), ("ousness", "ous"), ("aliti", "al")),
         *(("iviti", "ive"), ("biliti", "ble"), ("fulli", "ful")),
     )
-) + (_Rule("logi", "log", lambda head: _measured(head + "l")),)
+)
 
 
 def _double_suffix(word: str) -> str:
     if word.endswith("alli") and _measured(word[:-4]):
         return _double_suffix(word[:-2])
+    if word.endswith("logi"):
+        return word[:-1] if _measured(word[:-3]) else word
     return _apply(word, _DOUBLE)
 
 

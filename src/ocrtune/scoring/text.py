@@ -43,7 +43,7 @@ def graphemes(text: str) -> list[str]:
     """Extended grapheme clusters (UAX #29) of the NFC form: what a reader takes for one character."""
     with extra("scores"):
         import regex
-    return regex.findall(r"\X", unicodedata.normalize("NFC", text))
+    return list(regex.findall(r"\X", unicodedata.normalize("NFC", text)))
 
 
 def words(text: str) -> list[str]:

@@ -344,7 +344,7 @@ def _by_package(one: Shape, two: Shape, renames: Row) -> float:
     with extra("scores"):
         from apted import APTED, Config
 
-    class Costs(Config):
+    class Costs(Config):  # type: ignore[misc]  # the package has no types
         def rename(self, left: _Node, right: _Node) -> float:
             return renames[left.number * two.n + right.number]
 

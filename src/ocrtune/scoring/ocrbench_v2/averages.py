@@ -66,12 +66,8 @@ def summarise(types: Mapping[str, Mean], profile: Profile = "official") -> Summa
     """
     english, chinese = _categories(types, ENGLISH), _categories(types, CHINESE)
     if profile == "lmms_current":
-        everything = _pooled([*english.values(), *chinese.values()])
-        return Summary(
-            english,
-            chinese,
-            *(m.value if m else None for m in (_pooled(english.values()), _pooled(chinese.values()), everything)),
-        )
+        pools = (english.values(), chinese.values(), [*english.values(), *chinese.values()])
+        return Summary(english, chinese, *(pool.value if (pool := _pooled(parts)) else None for parts in pools))
     one, two = _plain(english), _plain(chinese)
     combined = (one + two) / 2 if profile == "lmms_legacy" and one is not None and two is not None else None
     return Summary(english, chinese, one, two, combined)
