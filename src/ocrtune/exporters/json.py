@@ -1,4 +1,4 @@
-"""A parsed document as JSON: the `Document` noun itself, so that nothing is lost and it can be read back."""
+"""A parsed document as JSON, for programs."""
 
 from __future__ import annotations
 
@@ -6,11 +6,15 @@ from collections.abc import Iterator
 
 from ocrtune.contracts import Artefact
 from ocrtune.core import Document
+from ocrtune.core.parsed import ParsedDocument
 from ocrtune.options import ExportOptions
 
 
 class Json:
-    """`Document.model_validate_json` reads it back unchanged."""
+    """Everything that is known: regions in reading order with boxes as fractions and in pixels, engine, attempts, seconds and
+    tokens of each page. `docs/reference/parse-document.schema.json` describes it;
+    `ParsedDocument.model_validate_json(…).document()` reads it back unchanged. File: `<stem>.json`.
+    """
 
     name = "json"
 
@@ -18,4 +22,4 @@ class Json:
         self.options = options
 
     def export(self, document: Document, stem: str) -> Iterator[Artefact]:
-        yield Artefact(f"{stem}.json", (document.model_dump_json(indent=2, exclude_none=True) + "\n").encode())
+        yield Artefact(f"{stem}.json", ParsedDocument.of(document).json_text().encode())
