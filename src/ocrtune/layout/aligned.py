@@ -10,10 +10,11 @@ from typing import NamedTuple
 
 from ocrtune.layout.cells import Cell, Table, divided
 from ocrtune.layout.lines import BULLET, NUMBER, Line, build_lines
-from ocrtune.layout.parts import Rect, Rule, Span, bounds, middle, shared
+from ocrtune.layout.parts import Rect, Rule, Span, bounds, middle, shared, within
 
 LEAST_ROWS = 3
 GUTTER = 0.9  # letter heights of white that every row leaves between two columns
+WIDEST = 25.0  # letter heights of white; what is farther apart has nothing to do with each other
 FARTHEST = 3.2  # letter heights between the middles of two rows
 PROSE = 22  # letters of the usual cell of a column from which on full lines make it running text
 SHORT = 30  # letters of the usual cell of a table without rules
@@ -36,12 +37,14 @@ class _Row(NamedTuple):
         return bounds(p.box for p in self.pieces)
 
 
-def aligned_tables(spans: Sequence[Span], rules: Sequence[Rule] = ()) -> list[Table]:
+def aligned_tables(spans: Sequence[Span], rules: Sequence[Rule] = (), figures: Sequence[Rect] = ()) -> list[Table]:
     """Tables of at least three rows and two columns. Running text in columns is none, nor are lists and numbered equations.
 
-    Horizontal `rules` above and below (as books set tables) let a table of longer cells pass.
+    Nothing with one of the `figures` in it is a table either. Horizontal `rules` above and below, as books set them, let a table
+    of longer cells pass.
     """
-    return _tables(build_lines(spans), rules)
+    found = _tables(build_lines(spans), rules)
+    return [table for table in found if not any(within(figure, table.box) for figure in figures)]
 
 
 def _tables(lines: Sequence[Line], rules: Sequence[Rule]) -> list[Table]:
@@ -145,6 +148,8 @@ def _table(window: Sequence[_Row], columns: Sequence[Extent], rules: Sequence[Ru
     filled = [_column(rows, column) for column in columns]
     framed = _framed(bounds(row.box for row in rows), rules)
     if not all(filled) or not (_is_tabular(filled, framed) and all(_is_aligned(column) for column in filled)):
+        return None
+    if max(b[0] - a[1] for a, b in pairwise(columns)) > WIDEST * median(p.size for column in filled for p in column):
         return None
     middles = [(a[1] + b[0]) / 2 for a, b in pairwise(columns)]
     grid = _joined([_cells_of(row, middles) for row in rows])

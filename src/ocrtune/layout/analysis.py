@@ -14,7 +14,7 @@ from ocrtune.layout.grids import ruled_tables
 from ocrtune.layout.kinds import kinds
 from ocrtune.layout.lines import Line, build_lines
 from ocrtune.layout.margins import margins
-from ocrtune.layout.parts import Rect, Rule, Span, area, bounds, overlap, shared, usual, within
+from ocrtune.layout.parts import Rect, Rule, Span, area, bounds, overlap, shared, within
 from ocrtune.layout.reading import halves, order, turned
 
 BACKGROUND = 0.6  # of the page: a picture this large lies behind the text
@@ -76,19 +76,17 @@ class _Frame(NamedTuple):
     size: Size
 
     def parts(self, spans: Sequence[Span], rules: Sequence[Rule], pictures: Sequence[Rect]) -> list[_Part]:
-        figures, rest = self._figures(spans, pictures)
-        down = [s for s in rest if s.vertical]
-        vertical = _runs_down(rest)
-        flat = [s for s in rest if not s.vertical]
         rules = [rule for rule in rules if within(rule.box, self.box)]
-        tables = ruled_tables(rest, rules, max(self.size))
-        flat, down = _without(flat, tables), _without(down, tables)
-        tables += aligned_tables(flat, rules)
+        tables = ruled_tables(spans, rules, pictures, max(self.size))
+        figures, rest = self._figures(_without(spans, tables), [p for p in pictures if not _covered(p, tables)])
+        shown = [p.box for p in figures]
+        flat, down = [s for s in rest if not s.vertical], [s for s in rest if s.vertical]
+        tables += aligned_tables(flat, [r for r in rules if not any(within(r.box, box) for box in shown)], shown)
         flat = _without(flat, tables)
-        objects = [*(p.box for p in figures), *(t.box for t in tables)]
+        objects = [*shown, *(t.box for t in tables)]
         head, body, foot = self._flat(flat, objects, _free(rules, tables))
         body += [*figures, *map(_table_part, tables), *self._vertical(down)]
-        return [*head, *self._ordered(body, vertical=vertical), *foot]
+        return [*head, *self._ordered(body, vertical=_runs_down(spans)), *foot]
 
     def _figures(self, spans: Sequence[Span], pictures: Sequence[Rect]) -> tuple[list[_Part], list[Span]]:
         """Pictures with the labels on them, and the text that is on none. What lies behind text is left out or has no text."""
@@ -112,25 +110,11 @@ class _Frame(NamedTuple):
         """Heads, paragraphs and feet of horizontal text."""
         if not spans:
             return [], [], []
-        lines = build_lines(spans)
-        size = usual([line.size for line in lines], [float(len(line.text)) for line in lines])
-        head, inner, foot = margins(lines, self.box, size, rules)
-        if objects and min(line.box[1] for line in inner) > 0:
-            head, inner, foot = self._beyond(objects, head, inner, foot)
+        head, inner, foot = margins(build_lines(spans), self.box, rules=rules, objects=objects)
         blocks = build_blocks(inner, rules)
         named = zip(blocks, kinds(blocks, self.box, objects, rules), strict=True)
         body = [_block_part(block, kind) for block, kind in named]
         return [_line_part(x, "page-header") for x in head], body, [_line_part(x, "page-footer") for x in foot]
-
-    def _beyond(
-        self, objects: Sequence[Rect], head: list[Line], inner: list[Line], foot: list[Line]
-    ) -> tuple[list[Line], list[Line], list[Line]]:
-        """Lines that have pictures or tables between them and the edge of the page are no heads or feet."""
-        top, bottom = min(o[1] for o in objects), max(o[3] for o in objects)
-        kept_head = [line for line in head if line.box[3] <= top + 0.5 * line.size]
-        kept_foot = [line for line in foot if line.box[1] >= bottom - 0.5 * line.size]
-        moved = [line for line in (*head, *foot) if line not in kept_head and line not in kept_foot]
-        return kept_head, [*inner, *moved], kept_foot
 
     def _vertical(self, spans: Sequence[Span]) -> list[_Part]:
         """Paragraphs of lines that run down, from right to left: found on the page turned by a quarter."""
@@ -151,6 +135,12 @@ class _Frame(NamedTuple):
         moved = [(b[0] - self.box[0], b[1] - self.box[1], b[2] - self.box[0], b[3] - self.box[1]) for b in boxes]
         size = Size(round(self.box[2] - self.box[0]), round(self.box[3] - self.box[1]))
         return [part for i in order(moved, size, vertical=vertical) for part in groups[i]]
+
+
+def _covered(picture: Rect, tables: Sequence[Table]) -> bool:
+    """Whether a table was found where somebody saw a picture: coloured cells, or a scan behind it all."""
+    inside = sum(max(shared(picture, t.box, 0), 0) * max(shared(picture, t.box, 1), 0) for t in tables)
+    return inside > 0.5 * area(picture)
 
 
 def _without(spans: Sequence[Span], tables: Sequence[Table]) -> list[Span]:

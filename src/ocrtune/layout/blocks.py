@@ -13,7 +13,7 @@ from ocrtune.layout.parts import Rect, Rule, bounds, shared, usual
 
 FARTHEST = 2.6  # letter heights between the baselines of two lines of one paragraph
 SAME_SIZE = 1.2  # ratio of letter heights up to which lines may belong together
-LOOSER = 1.3  # times the usual distance of lines: a paragraph begins
+LOOSER = 1.33  # times the usual distance of lines: a paragraph begins
 INDENT = 0.8  # letter heights
 USUAL_LEADING = 1.25  # letter heights, for pages with too few lines to tell
 
@@ -45,8 +45,13 @@ def build_blocks(lines: Sequence[Line], rules: Sequence[Rule] = ()) -> list[Bloc
     """Paragraphs of a horizontal page; a ruling line between two lines keeps them apart."""
     chains = _chains(lines, [r for r in rules if r.horizontal])
     steps = [_step(a, b) / max(a.size, b.size) for chain in chains for a, b in pairwise(chain)]
-    leading = median(steps) if len(steps) >= 3 else USUAL_LEADING
+    leading = _tight(steps) if len(steps) >= 3 else USUAL_LEADING
     return [Block(tuple(part)) for chain in chains for part in _paragraphs(chain, leading)]
+
+
+def _tight(steps: Sequence[float]) -> float:
+    """The usual step from line to line among steps of which many lead to the next paragraph."""
+    return sorted(steps)[int(0.3 * len(steps))]
 
 
 def _step(above: Line, below: Line) -> float:
@@ -119,23 +124,27 @@ class _Shape(NamedTuple):
     size: float
     step: float
     centred: bool
+    width: float
+    justified: bool
     full: bool
 
 
 def _shape(chain: Sequence[Line], leading: float) -> _Shape:
     size, right = median(line.size for line in chain), max(line.box[2] for line in chain)
     steps = [_step(a, b) for a, b in pairwise(chain)]
-    tight = min(steps) if steps else 0.0
+    few = min(max(min(steps, default=0.0), leading * size), 1.3 * leading * size)
     lefts, rights = [line.box[0] for line in chain], [line.box[2] for line in chain]
     middles = [(a + b) / 2 for a, b in zip(lefts, rights, strict=True)]
     centred = len(chain) > 1 and pstdev(middles) < 0.5 * size and min(pstdev(lefts), pstdev(rights)) > size
-    reach = sum(line.box[2] > right - 2.5 * size for line in chain)
+    close, closer = (sum(x > right - room * size for x in rights) / len(chain) for room in (5.0, 0.8))
     return _Shape(
         right=right,
         size=size,
-        step=median(steps) if len(steps) >= 4 else min(max(tight, leading * size), 1.3 * leading * size),
+        step=_tight(steps) if len(steps) >= 4 else few,
         centred=centred,
-        full=len(chain) >= 4 and reach >= 0.6 * len(chain),
+        width=right - min(lefts),
+        justified=len(chain) >= 4 and closer >= 0.6,
+        full=len(chain) >= 4 and close >= 0.6,
     )
 
 
@@ -193,10 +202,10 @@ def _begins(chain: Sequence[Line], at: int, shape: _Shape, block: Sequence[Line]
 def _ended_early(last: Line, line: Line, shape: _Shape) -> bool:
     """Whether the first word of `line` would have found room at the end of `last`."""
     room = shape.right - last.box[2]
-    if last.text.endswith("-"):
+    if last.text.endswith("-") or line.text[0].islower():
         return False
     if is_wide(line.text[0]):
         return room > 1.6 * shape.size and not (room < 2.6 * shape.size and is_wide(last.text[-1]))
     word = line.text.split()[0]
     width = (line.box[2] - line.box[0]) * (len(word) + 1) / max(len(line.text), 1)
-    return room > max(1.3 * width, 2.0 * shape.size)
+    return room > (max(1.3 * width, 2.0 * shape.size) if shape.justified else max(2.0 * width, 0.25 * shape.width))

@@ -8,22 +8,29 @@ from statistics import median
 
 from ocrtune.layout.cells import Cell, Table, divided, mostly_in
 from ocrtune.layout.lines import build_lines
-from ocrtune.layout.parts import Rule, Span, bounds, middle, shared
+from ocrtune.layout.parts import Rect, Rule, Span, area, bounds, middle, shared
 
-NEAR = 0.004  # of the page's longer side: lines this close meet, and lines at one place are one
+NEAR = 0.004  # of the page's longer side: lines this close are at one place
+TOUCH = 0.001, 2.0  # of the page's longer side, and pixels: lines this close meet
 LEAST_FILLED = 0.2  # of the cells: fewer with text are a chart or squared paper
 LEAST_ROWS = 3  # lines in the first column of a row that may be several rows
+MOSTLY_FILLED, MOSTLY_DRAWN = 0.4, 0.5  # of the cells, of the walls between them: for what looks like a picture
 MOST_LINES = 10  # in the usual cell: more are the columns of a newspaper with rules between them
 
 Place = tuple[int, int]
 
 
-def ruled_tables(spans: Sequence[Span], rules: Sequence[Rule], longest: float) -> list[Table]:
-    """Tables made by `rules`; `longest` is the page's longer side in pixels."""
+def ruled_tables(spans: Sequence[Span], rules: Sequence[Rule], pictures: Sequence[Rect], longest: float) -> list[Table]:
+    """Tables made by `rules`; `longest` is the page's longer side in pixels.
+
+    Where somebody saw a picture, only a grid that is mostly drawn and filled is a table: axes and grid lines of charts are not.
+    """
     near = NEAR * longest
     found: list[Table] = []
-    for group in _connected(rules, near):
-        table = _table(spans, group, near)
+    for group in _connected(rules, TOUCH[0] * longest + TOUCH[1]):
+        box = bounds(r.box for r in group)
+        drawn = any(shared(box, p, 0) > 0 and shared(box, p, 1) > 0 and area(p) < 4 * area(box) for p in pictures)
+        table = _table(spans, group, near, strict=drawn)
         if table is not None and not any(shared(table.box, t.box, 0) > 0 and shared(table.box, t.box, 1) > 0 for t in found):
             found.append(table)
     return found
@@ -47,7 +54,7 @@ def _connected(rules: Sequence[Rule], near: float) -> list[list[Rule]]:
     return sorted(groups, key=len, reverse=True)
 
 
-def _table(spans: Sequence[Span], rules: Sequence[Rule], near: float) -> Table | None:
+def _table(spans: Sequence[Span], rules: Sequence[Rule], near: float, *, strict: bool) -> Table | None:
     across, down = [r for r in rules if r.horizontal], [r for r in rules if not r.horizontal]
     if len(across) < 2 or not down:
         return None
@@ -62,10 +69,13 @@ def _table(spans: Sequence[Span], rules: Sequence[Rule], near: float) -> Table |
     if len(ys) < 3:
         return None
     homes = _homes(inside, xs, ys)
-    pieces = _merged(_Walls(across, down, xs, ys, near, added))
+    walls = _Walls(across, down, xs, ys, near, added)
+    if strict and walls.drawn < MOSTLY_DRAWN:
+        return None
+    pieces = _merged(walls)
     cells = [_cell(piece, homes) for piece in pieces]
     filled = [cell for cell in cells if cell.spans]
-    if len(filled) < max(2, LEAST_FILLED * len(cells)) or len(cells) < 3:
+    if len(filled) < max(2, (MOSTLY_FILLED if strict else LEAST_FILLED) * len(cells)) or len(cells) < 3:
         return None
     if median(len(build_lines(cell.spans)) for cell in filled) > MOST_LINES:
         return None
@@ -125,6 +135,12 @@ class _Walls:
             if abs(middle(r.box)[axis] - place) <= near
         )
         return covered > 0.5 * (ends[1] - ends[0])
+
+    @property
+    def drawn(self) -> float:
+        """Share of the walls between two cells that are drawn."""
+        every = [wall for walls in (self._below, self._right) for row in walls for wall in row]
+        return sum(every) / max(len(every), 1)
 
     def below(self, row: int, column: int) -> bool:
         return row + 1 >= self.size[0] or self._below[row][column]

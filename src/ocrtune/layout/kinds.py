@@ -14,6 +14,7 @@ LARGER = 1.15  # times the body's letters: a heading
 MUCH_LARGER = 1.35  # the title, in a page's upper half
 SMALLER = 0.93  # times the body's letters: footnotes and captions
 LONGEST_HEADING = 160  # letters
+MOST_COMMAS = 3  # in a heading that is not twice as large as the text; lists of authors have more
 NUMBERED = re.compile(
     r"(\d{1,2}(\.\d{1,2}){0,4}\.?|[IVX]{1,5}\.|§\s*\d+|[A-ZА-Я]\.|(chapter|section|part|appendix|annex|article|глава|часть|раздел|приложение|статья)"
     r"\s+[\dIVXА-ЯA-Z]{1,5}\.?:?)\s+\S|第[一二三四五六七八九十百\d]{1,4}[章节節编編部条條回]|[一二三四五六七八九十]{1,3}[、．]",
@@ -25,7 +26,7 @@ CAPTION = re.compile(
     r"[图圖表]\s*[\d一二三四五六七八九十]+([.\-–]\d+)*)(?P<end>\s*[.:：|—–-]|\s|$)",
     re.IGNORECASE,
 )
-FOOTNOTE = re.compile(r"([*†‡§¶]{1,3}|\d{1,3}|[¹²³⁴⁵⁶⁷⁸⁹⁰]+|\(\d{1,2}\)|[①-⑳])\s*\S")
+FOOTNOTE = re.compile(r"([*∗†‡§¶#]{1,3}|\d{1,2}(?![\d.,:/]|\s*%)[.)]?|[¹²³⁴⁵⁶⁷⁸⁹⁰]+|\(\d{1,2}\)|[①-⑳])\s*\S")
 ENDS = (".", ",", ";", "。", "，", "；", "、")
 
 
@@ -87,6 +88,8 @@ def _is_heading(block: Block, body: Body) -> bool:
     text = block.text
     if len(text) > LONGEST_HEADING or len(block.lines) > 4 or not any(letter.isalpha() for letter in text):
         return False
+    if text.count(",") >= MOST_COMMAS and block.size < 2 * body.size:
+        return False
     if block.size >= LARGER * body.size:
         return len(text) > 1 and (len(block.lines) <= 3 or block.size >= MUCH_LARGER * body.size)
     if text.endswith(ENDS) and not NUMBERED.match(text):
@@ -121,7 +124,7 @@ def _single(block: Block, kind: str, blocks: Sequence[Block]) -> str:
 
 def _name_footnotes(blocks: Sequence[Block], out: list[str], body: Body, rules: Sequence[Rule]) -> None:
     """From the bottom of each column up: small letters with a mark, or below a rule that is shorter than the column."""
-    lower = (body.box[1] + body.box[3]) / 2
+    lower = body.box[1] + 0.5 * (body.box[3] - body.box[1])
     for at in sorted(range(len(blocks)), key=lambda i: -blocks[i].box[1]):
         block = blocks[at]
         if block.box[1] < lower or out[at] not in ("text", "list-item"):
@@ -132,7 +135,7 @@ def _name_footnotes(blocks: Sequence[Block], out: list[str], body: Body, rules: 
         small = block.size <= SMALLER * body.size
         marked = FOOTNOTE.match(block.text) is not None
         under = any(_is_note_rule(rule, block, body) for rule in rules)
-        if small + marked + under >= 2:
+        if (marked and (small or under)) or (small and below and blocks[below[0]].box[1] - block.box[3] < block.size):
             out[at] = "footnote"
 
 
@@ -144,15 +147,17 @@ def _is_note_rule(rule: Rule, block: Block, body: Body) -> bool:
 
 
 def _name_title(blocks: Sequence[Block], out: list[str], frame: Rect, body: Body) -> None:
-    """The largest heading, if it is in the upper half, much larger than the body and before the other headings."""
-    heads = [i for i, kind in enumerate(out) if kind == "section-header"]
+    """The largest heading in the upper half, if it is much larger than the body; the longest of several equally large ones.
+
+    Three or more of one size on a page are headings of sections, however large.
+    """
+    heads = [i for i, kind in enumerate(out) if kind == "section-header" and blocks[i].size >= MUCH_LARGER * body.size]
     if not heads:
         return
-    largest = max(heads, key=lambda i: (blocks[i].size, -blocks[i].box[1]))
-    size = blocks[largest].size
-    rivals = [i for i in heads if blocks[i].size > 0.93 * size]
-    high = blocks[largest].box[1] < frame[1] + 0.5 * (frame[3] - frame[1])
-    apart = [i for i in rivals if blocks[i].box[1] > blocks[largest].box[3] + 2.5 * size]
-    if high and size >= MUCH_LARGER * body.size and not apart:
-        for i in rivals:
-            out[i] = "title"
+    size = max(blocks[i].size for i in heads)
+    rivals = [i for i in heads if blocks[i].size > 0.9 * size]
+    high = [i for i in rivals if blocks[i].box[1] < (frame[1] + frame[3]) / 2]
+    if not high or len(rivals) > 2:
+        return
+    longest = max(high, key=lambda i: (len(blocks[i].text), -blocks[i].box[1]))
+    out[longest] = "title"

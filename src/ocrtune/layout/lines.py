@@ -18,6 +18,8 @@ MARK_GAP = 5.0  # letter heights between the mark of a list and its text
 BULLET = re.compile(r"[•‣▪▫◦●○■□◆◇►▶➢➤✓✔★☆❖·∙–—*-]|\uf0b7|o(?=\s)")
 NUMBER = re.compile(r"\(?(\d{1,3}|[a-zа-я]|[ivx]{1,4}|[①-⑳])[.)．、]|[①-⑳]|\[\d{1,3}\]|[(（][一二三四五六七八九十\d]{1,3}[)）]")
 
+SECTION = re.compile(r"\d{1,2}(\.\d{1,2}){1,4}\.?|[A-ZА-Я]\.\d{1,2}|§\s?\d+|[IVX]{1,5}\.|\d{1,2}")
+
 
 class _Line(NamedTuple):
     spans: tuple[Span, ...]
@@ -114,7 +116,7 @@ def _same_line(one: Span, other: Span, near: Sequence[Span]) -> bool:
     if gap < WORD_GAP * min(one.size, other.size):
         return True
     mark = one.text.strip()
-    if gap < MARK_GAP * size and len(mark) < 6 and (BULLET.fullmatch(mark) or NUMBER.fullmatch(mark)):
+    if gap < MARK_GAP * size and len(mark) < 10 and any(p.fullmatch(mark) for p in (BULLET, NUMBER, SECTION)):
         return True
     if gap > BRIDGED_GAP * size or max(one.size, other.size) > 1.2 * min(one.size, other.size):
         return False

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from ocrtune.layout.lines import Line
-from ocrtune.layout.parts import Rect, Rule, bounds, shared
+from ocrtune.layout.parts import Rect, Rule, bounds, shared, usual
 
 REACH = 0.12  # of the page's height
 OUTERMOST = 0.07
@@ -31,23 +31,24 @@ class _Around(NamedTuple):
     """What a row in the margin is compared with."""
 
     frame: Rect
-    text: Rect
     size: float
     rules: Sequence[Rule]
+    objects: Sequence[Rect]
 
 
-def margins(lines: Sequence[Line], frame: Rect, size: float, rules: Sequence[Rule] = ()) -> Margins:
-    """Lines apart: head, body, foot. `size` is the letter height of the body; a page keeps at least one line of body."""
+def margins(lines: Sequence[Line], frame: Rect, *, rules: Sequence[Rule] = (), objects: Sequence[Rect] = ()) -> Margins:
+    """Lines apart: head, body, foot. `objects` are the boxes of pictures and tables; without them one line of body is left."""
     body = sorted(lines, key=lambda line: (line.box[1] + line.box[3], line.box))
-    if len(body) < 2:
-        return Margins([], body, [])
+    if not body:
+        return Margins([], [], [])
+    size = usual([line.size for line in body], [float(len(line.text)) for line in body])
+    around = _Around(frame, size, rules, objects)
     head: list[Line] = []
     foot: list[Line] = []
     for taken, top in ((head, True), (foot, False)):
         for _ in range(MOST_ROWS):
             row, rest = _outermost(body, top=top)
-            around = _Around(frame, bounds(line.box for line in body), size, rules)
-            if not rest or not _is_running(row, rest, around, top=top):
+            if not row or not (rest or objects) or not _is_running(row, rest, around, top=top):
                 break
             taken.extend(row)
             body = rest
@@ -55,6 +56,8 @@ def margins(lines: Sequence[Line], frame: Rect, size: float, rules: Sequence[Rul
 
 
 def _outermost(lines: Sequence[Line], *, top: bool) -> tuple[list[Line], list[Line]]:
+    if not lines:
+        return [], []
     first = lines[0] if top else lines[-1]
     middle = (first.box[1] + first.box[3]) / 2
     row = [line for line in lines if abs((line.box[1] + line.box[3]) / 2 - middle) < 0.6 * max(line.size, first.size)]
@@ -62,7 +65,8 @@ def _outermost(lines: Sequence[Line], *, top: bool) -> tuple[list[Line], list[Li
 
 
 def _is_running(row: Sequence[Line], rest: Sequence[Line], around: _Around, *, top: bool) -> bool:
-    box, inner = bounds(line.box for line in row), bounds(line.box for line in rest)
+    box = bounds(line.box for line in row)
+    inner = bounds([*(line.box for line in rest), *around.objects])
     middle = (box[1] + box[3]) / 2
     depth = middle - around.frame[1] if top else around.frame[3] - middle
     gap = inner[1] - box[3] if top else box[1] - inner[3]
@@ -74,7 +78,7 @@ def _is_running(row: Sequence[Line], rest: Sequence[Line], around: _Around, *, t
         return True
     heading = HEADING.match(text) is not None and not NUMBERED.fullmatch(text)
     against = 2 * (largest > 1.15 * around.size) + 2 * heading + (gap < 0.8 * around.size) + 2 * (len(text) > 160)
-    signs = _signs(row, text, around) + (gap > 1.5 * around.size) + (gap > 2.5 * around.size)
+    signs = _signs(row, text, inner[2] - inner[0], around.size) + (gap > 1.5 * around.size) + (gap > 2.5 * around.size)
     return signs + _outside(depth, inner, around.frame) + 2 * _ruled_off(box, inner, around.rules, top=top) - against >= ENOUGH
 
 
@@ -84,10 +88,9 @@ def _outside(depth: float, inner: Rect, frame: Rect) -> bool:
     return depth < OUTERMOST * (frame[3] - frame[1]) and depth < 0.85 * side
 
 
-def _signs(row: Sequence[Line], text: str, around: _Around) -> int:
-    width = max(around.text[2] - around.text[0], 1e-6)
+def _signs(row: Sequence[Line], text: str, width: float, size: float) -> int:
     edges = len(row) > 1 and row[-1].box[2] - row[0].box[0] > 0.8 * width
-    small = max(line.size for line in row) < 0.92 * around.size
+    small = max(line.size for line in row) < 0.92 * size
     numbered = any(PAGE_NUMBER.fullmatch(line.text.strip()) for line in row) or (
         NUMBERED.fullmatch(text) is not None and len(text) < 90
     )
