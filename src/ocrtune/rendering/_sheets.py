@@ -38,7 +38,7 @@ def sheet(document: Any, number: int, name: str) -> Any:
 
 
 def size_at(width: float, height: float, dpi: float, most: int) -> Size | None:
-    """Pixels of a sheet of so many points at `dpi`, or fewer where it would have more than `most`; None for one without extent."""
+    """Pixels of a sheet of so many points at `dpi`, or fewer where that were more than `most`; None for one without extent."""
     if not (0 < width < math.inf and 0 < height < math.inf):
         return None
     scale = min(dpi / POINTS_PER_INCH, math.sqrt(most / width / height), LONGEST_SIDE / max(width, height))
