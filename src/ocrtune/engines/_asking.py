@@ -104,7 +104,7 @@ class Asking:
         """What a refusal says about the server, beyond its sample."""
         failure = failed.failure
         if failure.kind in ("http 429", "http 503"):
-            course.outcome = "overloaded"
+            course.outcome = "refused"
             if failure.kind == "http 429" or failure.retry_after is not None:
                 fleet.hold(server, failure.retry_after)
         elif failure.kind.startswith("http 5"):

@@ -11,7 +11,6 @@ import shutil
 import tempfile
 from collections import Counter
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
@@ -25,7 +24,6 @@ if TYPE_CHECKING:
     from PIL.Image import Image
 
 END = {"PNG": b"IEND\xaeB`\x82", "JPEG": b"\xff\xd9"}
-AT_ONCE = max(2, os.cpu_count() or 2)
 
 
 class Picture(NamedTuple):
@@ -44,25 +42,22 @@ class Pictures:
         self._send = send
         self._folder: Path | None = None
         self._uses: Counter[Path] = Counter()
-        self._hands: ThreadPoolExecutor | None = None
 
     def open(self) -> None:
-        self._hands = ThreadPoolExecutor(AT_ONCE, thread_name_prefix="ocrtune-pictures")
         if self._send == "file":
             with disk_errors(tempfile.gettempdir()):
                 self._folder = Path(tempfile.mkdtemp(prefix="ocrtune-"))
 
     def close(self) -> None:
-        if self._hands is not None:
-            self._hands.shutdown(cancel_futures=True)
         if self._folder is not None:
             shutil.rmtree(self._folder, ignore_errors=True)
-        self._hands = self._folder = None
+        self._folder = None
 
     async def prepared(self, images: Sequence[ImageRef]) -> list[Picture]:
         """Raises InputError for a picture that cannot be shown."""
-        loop = asyncio.get_running_loop()
-        made = await asyncio.gather(*(loop.run_in_executor(self._hands, self._prepare, image) for image in images))
+        made = (
+            await asyncio.gather(*map(self._prepared, images)) if len(images) > 1 else [await self._prepared(i) for i in images]
+        )
         for picture in made:
             if picture.file is not None:
                 self._uses[picture.file] += 1
@@ -75,18 +70,25 @@ class Pictures:
                 del self._uses[file]
                 file.unlink(missing_ok=True)
 
-    def _prepare(self, image: ImageRef) -> Picture:
+    async def _prepared(self, image: ImageRef) -> Picture:
+        if image.page is None and (picture := await asyncio.to_thread(self._whole_file, image)) is not None:
+            return picture
+        seen = self._sight.sees(image.size or await asyncio.to_thread(_own_size, image))
+        made = await asyncio.wrap_future(rendering.submit(image.model_copy(update={"width": seen.width, "height": seen.height})))
+        size = self._sight.sees(made.size)  # a scan's own bytes may be a pixel less or more
+        if self._folder is None:
+            return Picture(_data(made.content, made.media), size)
+        file = await asyncio.to_thread(self._stored, self._folder, made.content, made.media.removeprefix("image/"))
+        return Picture(file.as_uri().encode(), size, file)
+
+    def _whole_file(self, image: ImageRef) -> Picture | None:
         size = image.size or _own_size(image)
         seen = self._sight.sees(size)
-        if (content := _as_it_is(image, seen)) is not None:
-            if self._send == "file":
-                return Picture(Path(image.path).resolve().as_uri().encode(), seen)
-            return Picture(_data(content, "image/png" if content[:1] == b"\x89" else "image/jpeg"), seen)
-        made = rendering.encoded(image.model_copy(update={"width": seen.width, "height": seen.height}))
-        if self._folder is None:
-            return Picture(_data(made.content, made.media), made.size)
-        file = self._stored(self._folder, made.content, made.media.removeprefix("image/"))
-        return Picture(file.as_uri().encode(), made.size, file)
+        if (content := _as_it_is(image, seen)) is None:
+            return None
+        if self._send == "file":
+            return Picture(Path(image.path).resolve().as_uri().encode(), seen)
+        return Picture(_data(content, "image/png" if content[:1] == b"\x89" else "image/jpeg"), seen)
 
     def _stored(self, folder: Path, content: bytes, suffix: str) -> Path:
         """Under a name made of its content: what the server opens is whole, and the same picture is one file."""

@@ -25,7 +25,7 @@ CUT, EASE = 0.5, 0.85  # what is left of a limit after an overload, after answer
 LATE, SLOW = 0.5, 0.25  # parts of the timeout by which an answer has begun
 KNEE = 0.8  # of the limit that was too high: up to it a limit grows fast, beyond it one request a round
 
-Outcome = Literal["well", "overloaded", "lost", "other"]
+Outcome = Literal["well", "refused", "overloaded", "lost", "other"]  # overloaded: it did not answer in time
 
 
 class Server:
@@ -58,8 +58,10 @@ class Server:
     def learn(self, outcome: Outcome, *, begun: float, waited: float, timeout: float) -> None:
         """Additive increase, multiplicative decrease. `waited` is how many seconds the answer took to begin: what queues at the
         server costs nothing until it comes near the timeout."""
-        if outcome == "overloaded" or waited > LATE * timeout:
-            self._lower(CUT if outcome == "overloaded" else EASE, begun)
+        if outcome in ("refused", "overloaded") or waited > LATE * timeout:
+            self._lower(EASE if outcome == "well" else CUT, begun)
+            if outcome == "refused":
+                self.limit = max(1.0, min(self.limit, self.flying - 1.0))  # it has room for those that it did not refuse
         elif outcome == "well" and waited < SLOW * timeout:
             step = 0.5 if self.limit < KNEE * self._knee else 1 / self.limit
             self.limit = min(float(self.most), self.limit + step)
@@ -69,8 +71,7 @@ class Server:
         if begun < self._cut_at:
             return
         self._cut_at = time.monotonic()
-        self._knee = self.limit
-        self.limit = max(1.0, min(self.limit, float(max(1, self.flying))) * to)
+        self.limit = self._knee = max(1.0, self.limit * to)
 
     def hold(self, seconds: float | None) -> None:
         """One "not now" speaks for all requests: without holding, the rest of the queue would burn its attempts."""
