@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Sequence
-from itertools import pairwise
 from statistics import median, pstdev
 from typing import NamedTuple
 
@@ -12,7 +11,8 @@ from ocrtune.layout.lines import Line, is_bullet, is_wide, list_mark
 from ocrtune.layout.parts import Rect, Rule, bounds, shared, usual
 
 FARTHEST = 2.6  # letter heights between the baselines of two lines of one paragraph
-SAME_SIZE = 1.2  # ratio of letter heights up to which lines may belong together
+SAME_SIZE = 1.2  # ratio of letter heights, as measured on a picture, up to which lines may belong together
+SAME_FONT = 1.07  # the same where heights are font sizes
 LOOSER = 1.33  # times the usual distance of lines: a paragraph begins
 INDENT = 0.8  # letter heights
 USUAL_LEADING = 1.25  # letter heights, for pages with too few lines to tell
@@ -43,8 +43,9 @@ class Block(NamedTuple):
 
 def build_blocks(lines: Sequence[Line], rules: Sequence[Rule] = ()) -> list[Block]:
     """Paragraphs of a horizontal page; a ruling line between two lines keeps them apart."""
-    chains = _chains(lines, [r for r in rules if r.horizontal])
-    steps = [_step(a, b) / max(a.size, b.size) for chain in chains for a, b in pairwise(chain)]
+    ratio = SAME_FONT if are_font_sizes(lines) else SAME_SIZE
+    chains = _chains(lines, [r for r in rules if r.horizontal], ratio)
+    steps = [step / chain[0].size for chain in chains for step in _steps(chain, _item_starts(chain))]
     leading = _tight(steps) if len(steps) >= 3 else USUAL_LEADING
     return [Block(tuple(part)) for chain in chains for part in _paragraphs(chain, leading)]
 
@@ -54,6 +55,19 @@ def _tight(steps: Sequence[float]) -> float:
     return sorted(steps)[int(0.3 * len(steps))]
 
 
+def are_font_sizes(lines: Sequence[Line]) -> bool:
+    """Whether the heights of letters are exact: most lines of text have one and the same; measured ones vary."""
+    heights = sorted(line.size for line in lines)
+    middle = heights[len(heights) // 2] if heights else 0.0
+    same = sum(abs(height - middle) <= 0.005 * middle for height in heights)
+    return len(heights) >= 4 and same >= 0.5 * len(heights)
+
+
+def _steps(chain: Sequence[Line], items: set[int]) -> list[float]:
+    """Distances from line to line within an item or a paragraph; items may stand farther apart."""
+    return [_step(chain[at - 1], chain[at]) for at in range(1, len(chain)) if at not in items]
+
+
 def _step(above: Line, below: Line) -> float:
     return ((below.box[1] + below.box[3]) - (above.box[1] + above.box[3])) / 2
 
@@ -61,7 +75,7 @@ def _step(above: Line, below: Line) -> float:
 # --- chains: lines one below the other -----------------------------------------------------------------------------------
 
 
-def _chains(lines: Sequence[Line], rules: Sequence[Rule]) -> list[list[Line]]:
+def _chains(lines: Sequence[Line], rules: Sequence[Rule], ratio: float) -> list[list[Line]]:
     below = _nearest(lines, rules)
     above: dict[int, list[int]] = {}
     for one, others in below.items():
@@ -69,7 +83,7 @@ def _chains(lines: Sequence[Line], rules: Sequence[Rule]) -> list[list[Line]]:
             above.setdefault(other, []).append(one)
     follows = {}
     for one, others in below.items():
-        if len(others) == 1 and len(above[others[0]]) == 1 and _alike(lines[one], lines[others[0]]):
+        if len(others) == 1 and len(above[others[0]]) == 1 and _alike(lines[one], lines[others[0]], ratio):
             follows[one] = others[0]
     out = []
     for start in sorted(set(range(len(lines))) - set(follows.values())):
@@ -108,8 +122,8 @@ def _ruled_off(above: Line, below: Line, rules: Sequence[Rule]) -> bool:
     )
 
 
-def _alike(one: Line, other: Line) -> bool:
-    if max(one.size, other.size) > SAME_SIZE * min(one.size, other.size):
+def _alike(one: Line, other: Line, ratio: float) -> bool:
+    if max(one.size, other.size) > ratio * min(one.size, other.size):
         return False
     return one.bold == other.bold or one.bold is None or other.bold is None
 
@@ -129,9 +143,9 @@ class _Shape(NamedTuple):
     full: bool
 
 
-def _shape(chain: Sequence[Line], leading: float) -> _Shape:
+def _shape(chain: Sequence[Line], items: set[int], leading: float) -> _Shape:
     size, right = median(line.size for line in chain), max(line.box[2] for line in chain)
-    steps = [_step(a, b) for a, b in pairwise(chain)]
+    steps = _steps(chain, items)
     few = min(max(min(steps, default=0.0), leading * size), 1.3 * leading * size)
     lefts, rights = [line.box[0] for line in chain], [line.box[2] for line in chain]
     middles = [(a + b) / 2 for a, b in zip(lefts, rights, strict=True)]
@@ -149,8 +163,8 @@ def _shape(chain: Sequence[Line], leading: float) -> _Shape:
 
 
 def _paragraphs(chain: Sequence[Line], leading: float) -> list[list[Line]]:
-    shape = _shape(chain, leading)
     marks = _item_starts(chain)
+    shape = _shape(chain, marks, leading)
     out = [[chain[0]]]
     for at in range(1, len(chain)):
         if at in marks or _begins(chain, at, shape, out[-1]):

@@ -14,7 +14,7 @@ NEAR = 0.004  # of the page's longer side: lines this close are at one place
 TOUCH = 0.001, 2.0  # of the page's longer side, and pixels: lines this close meet
 LEAST_FILLED = 0.2  # of the cells: fewer with text are a chart or squared paper
 LEAST_ROWS = 3  # lines in the first column of a row that may be several rows
-MOSTLY_FILLED, MOSTLY_DRAWN = 0.4, 0.5  # of the cells, of the walls between them: for what looks like a picture
+MOSTLY_FILLED, MOSTLY_DRAWN = 0.4, 0.42  # of the cells, of the walls between them: for what looks like a picture
 MOST_LINES = 10  # in the usual cell: more are the columns of a newspaper with rules between them
 
 Place = tuple[int, int]

@@ -6,11 +6,12 @@ import re
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from ocrtune.layout.blocks import Block
+from ocrtune.layout.blocks import Block, are_font_sizes
 from ocrtune.layout.lines import is_bullet, is_wide, list_mark
 from ocrtune.layout.parts import Rect, Rule, bounds, overlap, shared, usual
 
-LARGER = 1.15  # times the body's letters: a heading
+LARGER = 1.15  # times the body's letters, measured on a picture: a heading
+LARGER_FONT = 1.08  # the same where font sizes are known
 MUCH_LARGER = 1.35  # the title, in a page's upper half
 SMALLER = 0.93  # times the body's letters: footnotes and captions
 LONGEST_HEADING = 160  # letters
@@ -36,6 +37,7 @@ class Body(NamedTuple):
     size: float
     bold: bool | None
     box: Rect
+    larger: float
 
     @classmethod
     def of(cls, blocks: Sequence[Block]) -> Body:
@@ -43,7 +45,8 @@ class Body(NamedTuple):
         sizes, letters = [line.size for line in lines], [float(len(line.text)) for line in lines]
         bold = sum(n for line, n in zip(lines, letters, strict=True) if line.bold)
         known = sum(n for line, n in zip(lines, letters, strict=True) if line.bold is not None)
-        return cls(usual(sizes, letters), bold > known / 2 if known else None, bounds(line.box for line in lines))
+        larger = LARGER_FONT if are_font_sizes(lines) else LARGER
+        return cls(usual(sizes, letters), bold > known / 2 if known else None, bounds(line.box for line in lines), larger)
 
 
 def kinds(blocks: Sequence[Block], frame: Rect, objects: Sequence[Rect], rules: Sequence[Rule] = ()) -> list[str]:
@@ -90,7 +93,7 @@ def _is_heading(block: Block, body: Body) -> bool:
         return False
     if text.count(",") >= MOST_COMMAS and block.size < 2 * body.size:
         return False
-    if block.size >= LARGER * body.size:
+    if block.size >= body.larger * body.size:
         return len(text) > 1 and (len(block.lines) <= 3 or block.size >= MUCH_LARGER * body.size)
     if text.endswith(ENDS) and not NUMBERED.match(text):
         return False
@@ -106,7 +109,7 @@ def _is_numbered_title(text: str) -> bool:
     if found is None:
         return False
     rest = text[found.end() - 1 :]
-    return rest[0].isupper() or is_wide(rest[0])
+    return rest[0].isupper() or is_wide(rest[0]) or re.match(r"\d{1,2}\.\d", text) is not None
 
 
 def _single(block: Block, kind: str, blocks: Sequence[Block]) -> str:
@@ -114,12 +117,17 @@ def _single(block: Block, kind: str, blocks: Sequence[Block]) -> str:
     mark = list_mark(block.text)
     if mark is None or is_bullet(mark) or kind not in ("list-item", "section-header"):
         return kind
-    peers = [b for b in blocks if b is not block and list_mark(b.text) is not None and abs(b.box[0] - block.box[0]) < block.size]
+    peers = [b for b in blocks if b is not block and _style(b) == _style(block) and abs(b.box[0] - block.box[0]) < block.size]
     near = [b for b in peers if -shared(b.box, block.box, 1) < 1.2 * block.size and abs(b.size - block.size) < 0.1 * block.size]
     if kind == "section-header":
         return "list-item" if near and block.bold is not True else kind
     hanging = len(block.lines) > 1 and block.lines[1].box[0] > block.lines[0].box[0] + 0.8 * block.size
     return "list-item" if near or hanging or len(peers) > 1 else "text"
+
+
+def _style(block: Block) -> str:
+    """How a list numbers its items: `1.`, `a)`; "" without a number."""
+    return re.sub(r"[^\W\d]+", "a", re.sub(r"\d+", "1", list_mark(block.text) or ""))
 
 
 def _name_footnotes(blocks: Sequence[Block], out: list[str], body: Body, rules: Sequence[Rule]) -> None:
