@@ -15,7 +15,8 @@ from rapidfuzz.distance import Levenshtein
 from ocrtune.contracts import Engine
 from ocrtune.core import Answer, ImageRef, Prompt
 from ocrtune.engines import _tesseract
-from ocrtune.engines.rapidocr import RapidOcr, _Piece, rows
+from ocrtune.engines._rapidocr import Piece, rows
+from ocrtune.engines.rapidocr import RapidOcr
 from ocrtune.engines.tesseract import Tesseract, prepared
 from ocrtune.errors import ConfigError, EngineError, MissingExtraError
 from ocrtune.options import EngineOptions
@@ -70,7 +71,7 @@ class TestRapidOcr:
         assert all(answer.error is None for answer in answers), [a.error for a in answers if a.error]
 
     def test_boxes_become_rows_from_left_to_right(self) -> None:
-        pieces = [_Piece("right", 90, 11, 29), _Piece("below", 5, 40, 60), _Piece("left", 5, 10, 30)]
+        pieces = [Piece("right", 90, 11, 29), Piece("below", 5, 40, 60), Piece("left", 5, 10, 30)]
         assert rows(pieces) == ["left right", "below"]
         assert rows([]) == []
 
