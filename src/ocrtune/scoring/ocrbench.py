@@ -16,6 +16,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Literal, NamedTuple, get_args
 
+from ocrtune.scoring.normalise import fold_width
+
 Profile = Literal["official", "vlmevalkit", "lmms_legacy", "lmms_current"]
 PROFILES: tuple[Profile, ...] = get_args(Profile)
 
@@ -40,9 +42,6 @@ TYPES: dict[str, int] = {
     "Key Information Extraction": 200,
     FORMULA_TYPE: 100,
 }
-
-# U+FF01..FF5E are ASCII 0x21..0x7E shifted; the ideographic space is a space.
-_FULL_WIDTH = {**{code: code - 0xFEE0 for code in range(0xFF01, 0xFF5F)}, 0x3000: 0x20}
 
 
 class Row(NamedTuple):
@@ -71,7 +70,7 @@ def score(references: str | Sequence[str], answer: str | None, *, formula: bool,
         # Bug of this profile: only the answer is lower-cased, so a reference with a capital can never be found in it.
         answer = answer.lower()
     if not formula and profile == "lmms_current":
-        return _contained([_loose(r.translate(_FULL_WIDTH)) for r in references], _loose(answer.translate(_FULL_WIDTH)))
+        return _contained([_loose(fold_width(r)) for r in references], _loose(fold_width(answer)))
     return _contained([fold(r) for r in references], fold(answer))
 
 

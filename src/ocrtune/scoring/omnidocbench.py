@@ -12,6 +12,8 @@ from collections import defaultdict
 from collections.abc import Iterable
 from typing import NamedTuple
 
+import numpy as np
+
 from ocrtune.errors import extra
 from ocrtune.scoring.text import Edits, distance
 
@@ -109,9 +111,9 @@ def averages(pairs: Iterable[Pair]) -> Averages | None:
         return None
     every = [edits for page in by_page.values() for edits in page]
     per_page = {page: _ratio(edits) for page, edits in sorted(by_page.items())}
-    return Averages(
-        sum(per_page.values()) / len(per_page), _ratio(every), sum(e.errors / e.total for e in every) / len(every), per_page
-    )
+    # numpy sums in the order that pandas, which the published figures come from, sums in: the last bit depends on it.
+    pages, samples = (float(np.mean(values)) for values in (list(per_page.values()), [e.errors / e.total for e in every]))
+    return Averages(pages, _ratio(every), samples, per_page)
 
 
 def _ratio(edits: list[Edits]) -> float:
