@@ -106,8 +106,8 @@ class _Page(NamedTuple):
     def _parts(self, places: Places) -> list[Places]:
         """What is read one after the other; a single part where no cut goes through."""
         columns, bands = self._split(places, axis=0), self._split(places, axis=1)
-        if len(columns) == 1:
-            return self._joined(bands)
+        if len(columns) <= 1:
+            return self._joined(bands) if bands else []
         if len(bands) == 1 or self._in_columns(columns, bands):
             return columns
         return self._at_widest(bands)
