@@ -7,12 +7,11 @@ from collections.abc import Callable, Iterable
 
 from ocrtune.core.document import Point
 from ocrtune.exporters._glyphless import Glyphless, advance
-from ocrtune.exporters._placing import Piece, Placed, gaps, separated
+from ocrtune.exporters._placing import Piece, Placed, gaps
 
 INVISIBLE = 3
 WIDE_GAP = 4.0  # letter sizes: no space is written into a gap like that, for it separates columns
-LEAST_SPACE = 0.05  # letter sizes: readers leave out spaces without any width
-MOST_STRETCH = 30_000.0  # per cent
+MOST_STRETCH = 300.0
 
 OnPage = Callable[[Point], Point]  # fractions of the upright picture → points of the page
 
@@ -31,15 +30,20 @@ def _line(line: Placed, on_page: OnPage, font: Glyphless, name: str) -> Iterable
         length, size = math.dist(start, end), math.dist(start, upper)
         if length <= 0 or size <= 0:
             continue
-        gap = _gap(end, following, on_page) / size if following is not None else 0.0
-        if following is not None and not separated(piece.text, following.text):
-            length += max(min(gap, 1.0), 0.0) * size  # or readers see a space between the two
-        run, rise = ((end[0] - start[0]), (end[1] - start[1])), ((upper[0] - start[0]), (upper[1] - start[1]))
-        across = math.hypot(*run)
-        matrix = (run[0] / across, run[1] / across, rise[0] / size, rise[1] / size)
-        yield f"/{name} {size:.3f} Tf {_numbers(matrix, 5)} {_numbers(start, 3)} Tm {_shown(piece.text, length / size, font)}"
-        if following is not None and separated(piece.text, following.text) and gap < WIDE_GAP:
-            yield _shown(" ", max(gap, LEAST_SPACE), font)
+        gap = _gap(end, following, on_page) if following is not None else 0.0
+        matrix = ((end[0] - start[0]) / length, (end[1] - start[1]) / length)
+        matrix = (*matrix, (upper[0] - start[0]) / size, (upper[1] - start[1]) / size)
+        if following is not None and not piece.spaced:
+            length += max(min(gap, size), 0.0)  # or readers see a space between the two
+        stretch = min(length / size / advance(piece.text), MOST_STRETCH)
+        codes = font.encode(piece.text)
+        if piece.spaced and gap < WIDE_GAP * size:
+            back = round(1000 * advance(" ") - 1000 * gap / size / stretch)
+            codes += f"> {back} <{font.encode(' ')}" if back > 0 else font.encode(" ")
+        place = f"{_numbers(matrix, 5)} {_numbers(start, 3)} Tm"
+        yield f"/{name} {size:.3f} Tf {place} {100 * stretch:.2f} Tz [<{codes}>] TJ"
+        if following is None and piece.direction != "right":
+            yield f"<{font.encode(' ')}> Tj"  # or pdfium takes columns for words of one line, and sorts them from left to right
 
 
 def _gap(end: Point, following: Piece, on_page: OnPage) -> float:
@@ -47,12 +51,6 @@ def _gap(end: Point, following: Piece, on_page: OnPage) -> float:
     start, ahead = on_page(following.start), on_page(following.end)
     length = math.dist(start, ahead) or 1.0
     return ((start[0] - end[0]) * (ahead[0] - start[0]) + (start[1] - end[1]) * (ahead[1] - start[1])) / length
-
-
-def _shown(text: str, length: float, font: Glyphless) -> str:
-    """The text stretched to `length` letter sizes."""
-    stretch = min(100 * length / advance(text), MOST_STRETCH)
-    return f"{stretch:.2f} Tz <{font.encode(text)}> Tj"
 
 
 def _numbers(values: Iterable[float], digits: int) -> str:

@@ -21,17 +21,19 @@ Direction = Literal["right", "down", "up"]
 LINE_PITCH = 1.25  # usual distance of lines in letter sizes
 TALL = 1.5  # a word this much higher than wide is written downwards or upwards
 MARGIN = 0.04  # of the page, around text that nobody placed
+PAGE_ROWS, PAGE_ROOM = 60, 40  # of such text: lines on a page, letter sizes in a line
 
 
 class Piece(NamedTuple):
     """A word and its stretch, in fractions of the picture: from `start` to `end` along the foot of the letters; `upper` is
-    above `start` by their height."""
+    above `start` by their height. `spaced` says that a space separates it from the next word of its line."""
 
     text: str
     start: Point
     end: Point
     upper: Point
     direction: Direction = "right"
+    spaced: bool = False
 
 
 Placed = list[Piece]  # a line
@@ -51,9 +53,10 @@ def lines(page: Page) -> Iterator[Placed]:
                 yield from spread(cell.text, cell_box(cell, tables[0], region.box), ratio)
         else:
             yield from spread(plain(region), region.box, ratio)
-    if any(unplaced):
-        whole = Box(left=MARGIN, top=MARGIN, right=1 - MARGIN, bottom=1 - MARGIN)
-        yield from spread("\n".join(text for text in unplaced if text), whole, ratio)
+    text = "\n".join(text for text in unplaced if text)
+    rows = sum(1 + int(advance(line) / PAGE_ROOM) for line in text.splitlines())
+    foot = MARGIN + min(1 - 2 * MARGIN, rows / PAGE_ROWS)
+    yield from spread(text, Box(left=MARGIN, top=MARGIN, right=1 - MARGIN, bottom=foot), ratio)
 
 
 # --- words that were placed ---------------------------------------------------------------------------------------------
@@ -64,11 +67,11 @@ def _from_words(words: Sequence[Word], ratio: float) -> Iterator[Placed]:
     line: Placed = []
     for piece in pieces:
         if line and not _goes_on(line, piece, ratio):
-            yield _evened(line, ratio)
+            yield _evened(line)
             line = []
         line.append(piece)
     if line:
-        yield _evened(line, ratio)
+        yield _evened(line)
 
 
 def _piece(word: Word, ratio: float) -> Piece | None:
@@ -119,7 +122,8 @@ def _goes_on(line: Placed, piece: Piece, ratio: float) -> bool:
         forward = piece.start[0] > last.start[0] or (_right_to_left(piece.text) and piece.end[0] < last.end[0])
         if shared > 0.5 * height and forward:
             return True
-        return len(line) == 1 and len(last.text) == 1 == len(piece.text) and _below(last, piece, ratio)
+        stacked = len(line) == 1 or not _level(line[-2], last)
+        return stacked and len(last.text) == 1 == len(piece.text) and _below(last, piece, ratio)
     return False
 
 
@@ -143,16 +147,13 @@ def _right_to_left(text: str) -> bool:
     return any("\u0590" <= c <= "\u08ff" or "\ufb1d" <= c <= "\ufefc" for c in text)
 
 
-def _evened(line: Placed, ratio: float) -> Placed:
-    """The line on one foot and of one height, where its boxes are level: readers then see it as one line.
-
-    Columns of single ideographs become words written downwards.
-    """
+def _evened(line: Placed) -> Placed:
+    """The line on one foot and of one height, where its boxes are level: readers then see it as one line."""
     if len(line) == 1:
         return line
-    first, second = line[0], line[1]
-    if first.direction == "down" or second.direction == "down" or not _level(first, second):
-        return [_downwards(piece, line) for piece in line] if first.direction != "up" else line
+    if line[0].direction == "down" or not _level(line[0], line[1]):
+        return [_column(line)]
+    line = [one._replace(spaced=separated(one.text, other.text)) for one, other in pairwise(line)] + line[-1:]
     if any(piece.start[1] != piece.end[1] for piece in line):
         return line
     tops, feet = [piece.upper[1] for piece in line], [piece.start[1] for piece in line]
@@ -167,11 +168,12 @@ def _level(one: Piece, other: Piece) -> bool:
     return min(one.start[1], other.start[1]) > max(one.upper[1], other.upper[1])
 
 
-def _downwards(piece: Piece, line: Placed) -> Piece:
-    boxes = [_extent(member) for member in line]
+def _column(line: Placed) -> Piece:
+    """Ideographs below one another as one word written downwards; readers take single ones for lines."""
+    boxes = [_extent(piece) for piece in line]
     left, right = min(box[0] for box in boxes), max(box[2] for box in boxes)
-    _, top, _, bottom = _extent(piece)
-    return Piece(piece.text, (left, top), (left, bottom), (right, top), "down")
+    text = "".join(piece.text for piece in line)
+    return Piece(text, (left, boxes[0][1]), (left, boxes[-1][3]), (right, boxes[0][1]), "down")
 
 
 # --- text that came without words -----------------------------------------------------------------------------------------
@@ -237,9 +239,9 @@ def _spaced(line: str, left: float, size: float, *, foot: float, upper: float) -
     at = left
     for word in line.split(" "):
         end = at + advance(word) * size
-        placed.append(Piece(word, (at, foot), (end, foot), (at, upper)))
+        placed.append(Piece(word, (at, foot), (end, foot), (at, upper), spaced=True))
         at = end + advance(" ") * size
-    return placed
+    return [*placed[:-1], placed[-1]._replace(spaced=False)]
 
 
 def cell_box(cell: Cell, grid: Grid, box: Box) -> Box:
@@ -259,7 +261,8 @@ def separated(one: str, other: str) -> bool:
 
 
 def _closed(character: str) -> bool:
-    return is_wide(character) and not "\uac00" <= character <= "\ud7a3"  # Korean words have spaces
+    """Korean words have spaces, and so have pictograms."""
+    return is_wide(character) and not "\uac00" <= character <= "\ud7a3" and not "\U00010000" <= character < "\U00020000"
 
 
 def gaps(line: Placed) -> Iterator[tuple[Piece, Piece | None]]:

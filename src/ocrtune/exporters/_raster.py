@@ -12,12 +12,13 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from ocrtune.core import Size
 from ocrtune.core.document import Point
 from ocrtune.errors import InputError
-from ocrtune.imaging import MAX_IMAGE_PIXELS, ORIENTATION, open_image
+from ocrtune.imaging import MAX_IMAGE_PIXELS, open_image
 
 if TYPE_CHECKING:
     from PIL.Image import Image
 
 POINTS = 72.0
+ORIENTATION = 0x0112  # EXIF tag
 A4_LONG = 11.69  # inches; pictures that do not say their dpi become about this long
 PLACEHOLDERS = (72, 96)  # dpi that programs write where they do not know
 LIKELY_LONGEST = 20.0  # inches, for pictures with such dpi
