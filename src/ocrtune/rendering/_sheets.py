@@ -109,7 +109,8 @@ def _rendered(page: Any, size: Size, turn: int, *, grey: bool) -> Image:
     bitmap = pdfium.FPDFBitmap_CreateEx(size.width, size.height, form, ctypes.addressof(memory), stride)
     if not bitmap:
         raise MemoryError
-    flags = pdfium.FPDF_ANNOT | pdfium.FPDF_REVERSE_BYTE_ORDER | (pdfium.FPDF_GRAYSCALE if grey else 0)
+    # never both: pdfium ends the process where it is to swap the bytes of a grey pixel
+    flags = pdfium.FPDF_ANNOT | (pdfium.FPDF_GRAYSCALE if grey else pdfium.FPDF_REVERSE_BYTE_ORDER)
     place = (0, 0, size.width, size.height, turn // 90, flags)
     try:
         pdfium.FPDF_RenderPageBitmap(bitmap, page, *place)
