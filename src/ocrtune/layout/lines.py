@@ -51,9 +51,12 @@ class Line(_Line):
 
 
 def _between(one: Span, other: Span) -> str:
-    if other.box[0] - one.box[2] > 0.15 * max(one.size, other.size) and not (is_wide(one.text[-1:]) and is_wide(other.text[:1])):
-        return " "
-    return ""
+    """A space, but not between full-width letters, nor before or after a single sign set close or in another size."""
+    if is_wide(one.text[-1:]) and is_wide(other.text[:1]):
+        return ""
+    close = other.box[0] - one.box[2] <= 0.15 * max(one.size, other.size)
+    sign = min(len(one.text), len(other.text)) == 1 or max(one.size, other.size) > 1.2 * min(one.size, other.size)
+    return "" if close and sign else " "
 
 
 def is_wide(letter: str) -> bool:

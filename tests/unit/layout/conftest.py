@@ -9,7 +9,7 @@ import pytest
 
 from ocrtune.layout import Span
 
-WORDS = "river stone window harbour letter early market over garden under the of and with yellow brother morning paper".split()
+WORDS = "river stone window harbour letter early market over garden under the of and with yellow brother morning paper"
 
 Setter = Callable[..., list[Span]]
 
@@ -27,7 +27,7 @@ def paragraph() -> Setter:
             end = left + width * (0.55 if at == lines - 1 and lines > 1 else 1.0)
             text = ""
             while len(text) * size * 0.5 < end - begin - 4 * size:
-                text += (" " if text else "") + rng.choice(WORDS)
+                text += (" " if text else "") + rng.choice(WORDS.split())
             text = text.capitalize() if at == 0 else text
             out.append(Span(text, (begin, top + at * step, end, top + at * step + size), size))
         return out
