@@ -29,6 +29,7 @@ UNKNOWN = 0xFFFD
 JOINERS = "\u200c\u200d"  # they tell words of Persian and pictures of families apart
 
 
+@functools.lru_cache(maxsize=0x10000)
 def is_wide(character: str) -> bool:
     """Whether it is set as wide as it is high; everything above the basic plane is."""
     code = ord(character)
@@ -37,13 +38,24 @@ def is_wide(character: str) -> bool:
 
 def advance(text: str) -> float:
     """The width of the text in sizes."""
+    if text.isascii():
+        return len(text) * NARROW / 1000
     return sum(WIDE if is_wide(c) else NARROW for c in text) / 1000
 
 
 def searchable(text: str) -> str:
     """The text on one line, composed, without control characters and halves of characters."""
-    kept = (c if unicodedata.category(c) not in ("Cc", "Cf", "Cs") or c in JOINERS else " " if c.isspace() else "" for c in text)
-    return " ".join(unicodedata.normalize("NFC", "".join(kept)).split())
+    if text.isprintable() and text.isascii():
+        return " ".join(text.split())
+    if not text.isprintable():
+        text = "".join(map(_kept, text))
+    return " ".join(unicodedata.normalize("NFC", text).split())
+
+
+def _kept(character: str) -> str:
+    if unicodedata.category(character) not in ("Cc", "Cf", "Cs") or character in JOINERS:
+        return character
+    return " " if character.isspace() else ""
 
 
 class Glyphless:
@@ -59,7 +71,9 @@ class Glyphless:
 
     def encode(self, text: str) -> str:
         """The text as the hexadecimal string of a Tj."""
-        return "".join(f"{self._code(c):04X}" for c in text)
+        if text.isprintable() and max(text) <= "\uffff":
+            return text.encode("utf-16-be").hex()
+        return "".join(f"{self._code(c):04x}" for c in text)
 
     def _code(self, character: str) -> int:
         code = ord(character)

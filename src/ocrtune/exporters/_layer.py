@@ -31,8 +31,8 @@ def _line(line: Placed, on_page: OnPage, font: Glyphless, name: str) -> Iterable
         if length <= 0 or size <= 0:
             continue
         gap = _gap(end, following, on_page) if following is not None else 0.0
-        matrix = ((end[0] - start[0]) / length, (end[1] - start[1]) / length)
-        matrix = (*matrix, (upper[0] - start[0]) / size, (upper[1] - start[1]) / size)
+        right, rise = (end[0] - start[0]) / length, (end[1] - start[1]) / length
+        matrix = f"{right:.5f} {rise:.5f} {(upper[0] - start[0]) / size:.5f} {(upper[1] - start[1]) / size:.5f}"
         if following is not None and not piece.spaced:
             length += max(min(gap, size), 0.0)  # or readers see a space between the two
         stretch = min(length / size / advance(piece.text), MOST_STRETCH)
@@ -40,8 +40,8 @@ def _line(line: Placed, on_page: OnPage, font: Glyphless, name: str) -> Iterable
         if piece.spaced and gap < WIDE_GAP * size:
             back = round(1000 * advance(" ") - 1000 * gap / size / stretch)
             codes += f"> {back} <{font.encode(' ')}" if back > 0 else font.encode(" ")
-        place = f"{_numbers(matrix, 5)} {_numbers(start, 3)} Tm"
-        yield f"/{name} {size:.3f} Tf {place} {100 * stretch:.2f} Tz [<{codes}>] TJ"
+        place = f"{matrix} {start[0]:.2f} {start[1]:.2f} Tm"
+        yield f"/{name} {size:.2f} Tf {place} {100 * stretch:.2f} Tz [<{codes}>] TJ"
         if following is None and piece.direction != "right":
             yield f"<{font.encode(' ')}> Tj"  # or pdfium takes columns for words of one line, and sorts them from left to right
 
@@ -51,7 +51,3 @@ def _gap(end: Point, following: Piece, on_page: OnPage) -> float:
     start, ahead = on_page(following.start), on_page(following.end)
     length = math.dist(start, ahead) or 1.0
     return ((start[0] - end[0]) * (ahead[0] - start[0]) + (start[1] - end[1]) * (ahead[1] - start[1])) / length
-
-
-def _numbers(values: Iterable[float], digits: int) -> str:
-    return " ".join(f"{value:.{digits}f}".rstrip("0").rstrip(".") if value else "0" for value in values)

@@ -16,6 +16,7 @@ from ocrtune.core.document import Point
 from ocrtune.errors import InputError
 from ocrtune.exporters import _hidden, _raster
 from ocrtune.exporters._glyphless import Glyphless
+from ocrtune.exporters._layer import OnPage
 from ocrtune.exporters._layer import text_layer as operators
 from ocrtune.exporters._placing import Piece, Placed, lines
 from ocrtune.options import ExportOptions
@@ -226,19 +227,20 @@ def _stands(piece: Piece, own: TextLayer, ref: ImageRef) -> bool:
     return False
 
 
-def _to_points(shown: _Shown) -> Any:
+def _to_points(shown: _Shown) -> OnPage:
     """Fractions of the picture, as it is shown, → points of the page."""
     left, bottom, right, top = _seen_box(shown.page)
     width, height = right - left, top - bottom
+    x, along_x, down_x, y, along_y, down_y = {
+        0: (left, width, 0.0, top, 0.0, -height),
+        90: (left, 0.0, width, bottom, height, 0.0),
+        180: (right, -width, 0.0, bottom, 0.0, height),
+        270: (right, 0.0, -width, top, -height, 0.0),
+    }[shown.turned]
 
     def on_page(point: Point) -> Point:
         u, v = point
-        return {
-            0: (left + u * width, top - v * height),
-            90: (left + v * width, bottom + u * height),
-            180: (right - u * width, bottom + v * height),
-            270: (right - v * width, top - u * height),
-        }[shown.turned]
+        return x + u * along_x + v * down_x, y + u * along_y + v * down_y
 
     return on_page
 
