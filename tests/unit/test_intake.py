@@ -43,7 +43,7 @@ def test_a_named_file_is_taken_whatever_its_suffix_and_each_file_once(tmp_path: 
 
 
 def test_what_is_not_there_is_named(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="nothing to read at .*missing.pdf") as caught:
+    with pytest.raises(InputError, match=r"nothing to read at .*missing\.pdf") as caught:
         find([str(tmp_path / "missing.pdf")])
     assert caught.value.hint is not None and ".pdf" in caught.value.hint
 
@@ -155,7 +155,7 @@ class Documents(http.server.BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(b"" if self.path == "/empty.pdf" else b"%PDF-1.4 " * 1000)
 
-    def log_message(self, format: str, *args: object) -> None:
+    def log_message(self, *said: object) -> None:
         pass
 
 
