@@ -16,8 +16,8 @@ LEAST_ROWS = 3
 GUTTER = 0.9  # letter heights of white that every row leaves between two columns
 WIDEST = 25.0  # letter heights of white; what is farther apart has nothing to do with each other
 FARTHEST = 3.2  # letter heights between the middles of two rows
-PROSE = 22  # letters of the usual cell of a column from which on full lines make it running text
-SHORT = 30  # letters of the usual cell of a table without rules
+PROSE, NARROW_PROSE = 10.0, 6.5  # letter heights: width of a column from which on full lines make it running text
+SHORT = 15.0  # letter heights: width of the usual cell of a table without rules
 AMOUNT = re.compile(
     r"[(\[<>≤≥~±+−–-]*[$€£¥₽]?\s*[\d.,:/\s%‰°×xX±+−–-]*\d[\d.,:/\s%‰°×)\]*†]*(\s?[A-Za-zа-яА-Я%µμ]{1,4})?|[—–-]|n/?a", re.I
 )
@@ -132,8 +132,17 @@ def _column(window: Sequence[_Row], column: Extent) -> list[Line]:
 
 
 def _is_prose(pieces: Sequence[Line], column: Extent) -> bool:
-    full = sum(p.box[2] - p.box[0] > 0.75 * (column[1] - column[0]) for p in pieces)
-    return len(pieces) >= 3 and full >= 0.4 * len(pieces) and median(len(p.text) for p in pieces) >= PROSE
+    """Whether lines of running text fill the column: many of a wide one, nearly all of a narrow one."""
+    widths = [(p.box[2] - p.box[0]) / (column[1] - column[0]) for p in pieces]
+    width = _width(pieces)
+    many = sum(w > 0.75 for w in widths) >= 0.4 * len(pieces)
+    nearly_all = sum(w > 0.9 for w in widths) >= 0.7 * len(pieces)
+    return (len(pieces) >= 3 and many and width >= PROSE) or (len(pieces) >= 6 and nearly_all and width >= NARROW_PROSE)
+
+
+def _width(pieces: Sequence[Line]) -> float:
+    """The usual width of pieces in letter heights."""
+    return median((p.box[2] - p.box[0]) / p.size for p in pieces)
 
 
 # --- whether it is one ---------------------------------------------------------------------------------------------------
@@ -183,11 +192,11 @@ def _is_tabular(columns: Sequence[Sequence[Line]], framed: bool) -> bool:
         return False
     if framed:
         return True
-    if median(len(p.text) for p in pieces) > SHORT:
+    if _width(pieces) > SHORT:
         return False
     amounts = sum(_mostly(column, lambda p: AMOUNT.fullmatch(p.text.strip()) is not None) for column in columns)
     labels = _mostly(first, lambda p: p.text.rstrip().endswith((":", "：")))
-    return amounts > 0 or labels or (len(columns) > 2 and max(median(len(p.text) for p in c) for c in columns) <= SHORT)
+    return amounts > 0 or labels or (len(columns) > 2 and max(map(_width, columns)) <= SHORT)
 
 
 def _mostly(column: Sequence[Line], holds: Callable[[Line], bool]) -> bool:
