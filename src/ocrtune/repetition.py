@@ -29,7 +29,7 @@ def looping(text: str) -> bool:
     Cheap enough to call while an answer is still growing.
     """
     tail = text[-WINDOW:]
-    return len(tail) >= FEWEST and (_periodic(tail) or _same_rows(tail) or _few_ngrams(tail[-9000:].split()[-WORDS:]))
+    return len(tail) >= FEWEST and (_periodic(tail) or _same_rows(tail) or _few_ngrams(tail[-9000:].split()[-2 * WORDS :]))
 
 
 def _periodic(tail: str) -> bool:
@@ -77,8 +77,13 @@ def _counting(rows: Sequence[str]) -> bool:
 
 
 def _few_ngrams(words: Sequence[str]) -> bool:
-    said = [word for word in words if any(letter.isalnum() for letter in word)]
-    if len(said) < WORDS:
+    """Of the last words; what has neither letter nor digit is none, but looking for it costs more than the rest."""
+    if len(words) < WORDS or not _monotonous(words[-WORDS:]):
         return False
-    grams = [tuple(said[i : i + 5]) for i in range(len(said) - 4)]
-    return len(set(grams)) * 10 < len(grams)
+    said = [word for word in words if any(letter.isalnum() for letter in word)][-WORDS:]
+    return len(said) == WORDS and _monotonous(said)
+
+
+def _monotonous(words: Sequence[str]) -> bool:
+    grams = set(zip(words, words[1:], words[2:], words[3:], words[4:], strict=False))
+    return len(grams) * 10 < len(words) - 4

@@ -133,7 +133,7 @@ async def _events(response: aiohttp.ClientResponse) -> AsyncIterator[list[bytes]
 def _read(body: bytes, place: str) -> _Piece:
     """`place` is where the text of a choice is: "delta" in an event, "message" in a whole reply."""
     try:
-        content = json.loads(body)
+        content = json.loads(body.decode())
         if error := content.get("error"):
             raise _server_error(error, body)
         text: str | None = None
