@@ -9,7 +9,7 @@ from itertools import pairwise
 FITS = 0.75  # of the widest line: a line that ends earlier although the next word had room was ended on purpose
 ITEM = re.compile(r"(?:[-+*•·▪◦‣–—]|\(?\d{1,3}[.)]|\(?[^\W\d_][)])\s")
 HYPHENATED = re.compile(r"[^\W\d_][-‐]\Z")
-BLANK = re.compile(r"\n[^\S\n]*\n\s*")
+BLANK = re.compile(r"\n\s*\n\s*")
 
 
 def reflow(text: str) -> str:
@@ -19,7 +19,7 @@ def reflow(text: str) -> str:
     >>> reflow("The agree-\\nment of both parties was\\nreached.")
     'The agreement of both parties was reached.'
     """
-    return "\n\n".join(_paragraph(part) for part in BLANK.split(text.strip("\n")) if part.strip())
+    return "\n\n".join(_paragraph(part) for part in BLANK.split(text.strip()) if part)
 
 
 def one_line(text: str) -> str:
@@ -32,7 +32,7 @@ def one_line(text: str) -> str:
 
 
 def _paragraph(text: str) -> str:
-    lines = [line.strip() for line in text.split("\n")]
+    lines = [line.strip() for line in text.split("\n") if line.strip()]
     widest = max(map(_width, lines))
     joined = lines[0]
     for last, line in pairwise(lines):

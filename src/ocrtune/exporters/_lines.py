@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
+from itertools import accumulate, chain, pairwise
 from typing import Literal, NamedTuple
 
 from ocrtune.core import Box, Page, Region, Size, Word
@@ -167,3 +168,40 @@ def spread(texts: Sequence[str], rect: Rect) -> list[Line]:
             at += len(word) + 1
         found.append(Line(text, around([word.rect for word in words]), tuple(words)))
     return found
+
+
+def gaps(line: Line) -> list[bool]:
+    """For each word whether a space follows it in the text of the line."""
+    rest = iter(line.text)
+    found = []
+    for word in line.words:
+        for character in word.text:
+            if not character.isspace():
+                next((c for c in rest if not c.isspace()), None)
+        at = next(rest, "")
+        found.append(at.isspace())
+        if at and not at.isspace():
+            rest = chain(at, rest)
+    return found
+
+
+def boxed(page: Page) -> list[Region]:
+    """The regions of a page, each with a box. Where none has one, they share the page by their lines."""
+    regions = [region for region in page.regions if region.kind == "picture" or region.words or legal(plain(region)).strip()]
+    if not regions or any(region.box is not None for region in regions):
+        return [region if region.box else region.model_copy(update={"box": _hull(region)}) for region in regions]
+    heights = [len(plain(region).splitlines()) or 1 for region in regions]
+    ends = [0, *accumulate(heights)]
+    shares = [Box(left=0, right=1, top=a / ends[-1], bottom=b / ends[-1]) for a, b in pairwise(ends)]
+    return [r.model_copy(update={"box": _hull(r) if r.words else share}) for r, share in zip(regions, shares, strict=True)]
+
+
+def _hull(region: Region) -> Box:
+    """Around its words; the whole page without words."""
+    boxes = [word.box for word in region.words or ()] or [Box(left=0, top=0, right=1, bottom=1)]
+    return Box(
+        left=min(box.left for box in boxes),
+        top=min(box.top for box in boxes),
+        right=max(box.right for box in boxes),
+        bottom=max(box.bottom for box in boxes),
+    )

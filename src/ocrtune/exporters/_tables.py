@@ -9,6 +9,7 @@ from ocrtune.core import Document, Region
 from ocrtune.exporters import _sanitise
 
 WIDEST = 1024  # columns; a larger table is a slip of the model
+LIKELY = 100  # columns of one cell; a larger span is a slip too, and means all that there are
 CELLS = ("td", "th")
 
 
@@ -132,6 +133,7 @@ def _grid(rows: list[list[_Written]]) -> Grid:
     """Each cell at the first free place of its row; spans end where another cell or the table ends."""
     free = [0] * WIDEST
     cells = []
+    reach = max((sum(c.columns if c.columns <= LIKELY else 1 for c in row) for row in rows), default=0)
     for number, row in enumerate(rows):
         column = 0
         for cell in row:
@@ -141,7 +143,7 @@ def _grid(rows: list[list[_Written]]) -> Grid:
                 break
             height = min(cell.rows, len(rows) - number)
             start = column
-            while column < min(start + cell.columns, WIDEST) and free[column] <= number:
+            while column < min(start + min(cell.columns, reach), WIDEST) and free[column] <= number:
                 free[column] = number + height
                 column += 1
             cells.append(Cell(number, start, height, column - start, cell.header, cell.html))

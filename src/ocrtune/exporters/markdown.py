@@ -66,13 +66,13 @@ def _block(part: Shown, up: str) -> str:
         own = HEADING.match(text) if region.markup == "markdown" else None
         body = one_line(text[own.end() :] if own else text)
         sign = own[0].strip() if own else "#" if region.kind == "title" else "##"
-        return f"{sign} {_sanitise.markdown(body) if region.markup == 'markdown' else _escape(body)}"
+        return f"{sign} {_sanitise.markdown(body) if region.markup == 'markdown' else _in_line(body)}"
     if region.kind == "list-item":
         return _item(region)
     if region.markup == "markdown":
         return _sanitise.markdown(text)
     if region.kind == "caption":
-        return f"*{_escape(one_line(text))}*"
+        return f"*{_in_line(one_line(text))}*"
     return _paragraphs(text)
 
 
@@ -132,7 +132,13 @@ def _signs(text: str) -> str:
     return SIGNS.sub(r"\\\1", text)
 
 
+def _in_line(text: str) -> str:
+    """Text behind a sign that begins a block; hashes at the end would close a heading."""
+    return re.sub(r"#(?=#*\Z)", r"\\#", _signs(html.escape(text, quote=False)))
+
+
 def _escape(text: str) -> str:
+    """Text where blocks may begin."""
     text = _signs(html.escape(text, quote=False))
     text = re.sub(r"(?m)^(\s*)(#{1,6}(?=\s|$)|[-+](?=\s|$)|[-=]+\s*$)", r"\1\\\2", text)
     return re.sub(r"(?m)^(\s*\d+)([.)])(?=\s|$)", r"\1\\\2", text)

@@ -75,20 +75,24 @@ def _page_order(group: Element | None) -> Iterator[str]:
 
 
 def _page_regions(parent: Element) -> Iterator[Element]:
-    """Regions in document order, those inside others (cells of a table) after them."""
+    """Regions in document order, those inside others (cells of a table) after them; the text of a formula is its own."""
     for child in parent:
         if child.tag in PAGE_KINDS:
             yield child
-            yield from _page_regions(child)
+            if PAGE_KINDS[child.tag] != "formula":
+                yield from _page_regions(child)
 
 
 def _page_block(region: Element) -> Block:
     kind = PAGE_KINDS[region.tag]
     if region.tag == "TextRegion":
-        kind = layout_kind(region.get("type") or _custom(region, "structure", "type") or "text") or "text"
+        # What PAGE has a type for and what it has none for: the more exact one is in `custom`.
+        named = (layout_kind(name) for name in (_custom(region, "structure", "type"), region.get("type")) if name)
+        kind = next(filter(None, named), "text")
     lines = sorted(children(region, "TextLine"), key=lambda line: int(_custom(line, "readingOrder", "index") or 0))
     found = tuple(Line(line.get("id", ""), _page_points(line), _page_text(line)) for line in lines)
-    return Block(region.get("id", ""), kind, _page_points(region), found, _page_text(region))
+    text = _page_text(region) or "\n".join(map(_page_text, children(region, "TextRegion") if kind == "formula" else ()))
+    return Block(region.get("id", ""), kind, _page_points(region), found, text)
 
 
 def _custom(element: Element, group: str, name: str) -> str | None:
