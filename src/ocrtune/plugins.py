@@ -140,6 +140,9 @@ EXPORTERS: Shelf[Exporter] = Shelf(
         "xlsx": "ocrtune.exporters.xlsx:Xlsx",
         "docx": "ocrtune.exporters.docx:Docx",
         "pdf": "ocrtune.exporters.pdf:SearchablePdf",
+        "images": "ocrtune.exporters.images:PageImages",
+        "overlay": "ocrtune.exporters.images:Overlay",
+        "figures": "ocrtune.exporters.figures:Figures",
     },
 )
 

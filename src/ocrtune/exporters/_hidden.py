@@ -124,6 +124,8 @@ def _stripped(thing: Any) -> bytes | None:
         instructions = parse_content_stream(thing)
     except (PdfError, RuntimeError, TypeError):
         return None
+    if not instructions or not _content(thing).rstrip().endswith(str(instructions[-1].operator).encode()):
+        return None  # qpdf gave up on the way
     kept: list[Any] = []
     mode, saved, removed = 0, [], False
     for instruction in instructions:

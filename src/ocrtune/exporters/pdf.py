@@ -19,6 +19,7 @@ from ocrtune.exporters._glyphless import Glyphless
 from ocrtune.exporters._layer import OnPage
 from ocrtune.exporters._layer import text_layer as operators
 from ocrtune.exporters._placing import Piece, Placed, lines
+from ocrtune.exporters._source import is_pdf, opened
 from ocrtune.options import ExportOptions
 from ocrtune.rendering import TextLayer, picture, text_layer
 
@@ -77,8 +78,8 @@ class _Shown(NamedTuple):
 def _base(document: Document) -> Iterator[_Base]:
     import pikepdf
 
-    path = next((Path(page.image.path) for page in document.pages if page.image is not None and _is_pdf(page.image)), None)
-    source = _opened(path) if path is not None else None
+    path = next((Path(page.image.path) for page in document.pages if page.image is not None and is_pdf(page.image)), None)
+    source = opened(path) if path is not None else None
     if source is None:
         with pikepdf.new() as made:
             yield _Base(made, kept=False)
@@ -96,21 +97,6 @@ def _base(document: Document) -> Iterator[_Base]:
                     _add_picture(part, page)
             part.Root.PageLabels = pikepdf.Dictionary(Nums=_labels(numbers))
             yield _Base(part, kept=True)
-
-
-def _opened(path: Path) -> Any:
-    """The PDF, None where only other programs can open it."""
-    import pikepdf
-
-    try:
-        return pikepdf.open(path)
-    except (pikepdf.PdfError, OSError, RuntimeError) as cause:
-        log.info("%s: cannot be edited (%s); its pages are embedded as pictures", path, cause)
-        return None
-
-
-def _is_pdf(ref: ImageRef) -> bool:
-    return Path(ref.path).suffix.lower() == ".pdf"
 
 
 def _number(page: Page) -> int:
@@ -153,7 +139,7 @@ def _add_picture(pdf: Any, page: Page) -> Any:
     if ref is None:
         return pdf.add_blank_page(page_size=A4)
     try:
-        if _is_pdf(ref):
+        if is_pdf(ref):
             seen = picture(ref)
             return _raster.add_page(pdf, _raster.jpeg(seen, max(seen.size) / _raster.A4_LONG), 0)
         return _raster.add_page(pdf, _raster.raster(Path(ref.path), (ref.page or 1) - 1), ref.turn)

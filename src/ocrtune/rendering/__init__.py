@@ -23,7 +23,7 @@ from ocrtune.rendering._wire import Message
 if TYPE_CHECKING:
     from PIL.Image import Image
 
-__all__ = ["Encoded", "Kind", "TextLayer", "encoded", "kind", "pages", "picture", "submit", "text_layer", "unlock"]
+__all__ = ["Encoded", "Kind", "TextLayer", "encoded", "kind", "pages", "password_of", "picture", "submit", "text_layer", "unlock"]
 
 _passwords: dict[str, str] = {}
 _passwords_lock = threading.Lock()
@@ -41,6 +41,12 @@ def unlock(path: Path | str, password: str) -> None:
     """Remember the password of an encrypted PDF for as long as this process lives, in memory only."""
     with _passwords_lock:
         _passwords[os.path.realpath(path)] = password
+
+
+def password_of(path: Path | str) -> str | None:
+    """What `unlock` was told, for those who edit the file."""
+    with _passwords_lock:
+        return _passwords.get(os.path.realpath(path))
 
 
 def pages(path: Path, *, dpi: float, max_pixels: int = MAX_PAGE_PIXELS) -> list[ImageRef]:
@@ -82,8 +88,7 @@ def _request_of(task: str, ref: ImageRef, **more: Any) -> Message:
 
 def _request(task: str, path: Path, **more: Any) -> Message:
     absolute = os.path.abspath(path)  # noqa: PTH100 - a worker keeps the folder in which it was started
-    with _passwords_lock:
-        password = _passwords.get(os.path.realpath(path))
+    password = password_of(path)
     return Message({"task": task, "path": absolute, "password": password, **more})
 
 
