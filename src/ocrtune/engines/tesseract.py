@@ -24,6 +24,9 @@ BLOCK_HEIGHT = 200  # pixels up to which a picture is a crop of some lines, not 
 LEAST_HEIGHT = 48  # pixels; smaller crops are enlarged, letters under some 20 pixels are read badly
 MARGIN = 16  # pixels around a crop in its own background colour; letters at the very edge are lost otherwise
 SURE = 0.75  # mean confidence from which on a page needs no second look; print is at 0.9, pages upside down at 0.3 to 0.6
+FEW = 250  # letters; a page with fewer may be one of which most was not read
+LYING = 0.1  # part of the letters in lines that run down the page
+MARGIN_OF_DOUBT = 0.05  # of lying lines some are read as surely as if they stood
 PLAUSIBLE = 0.15  # what tesseract makes of stains and of the edges of photographs is less sure than that
 
 
@@ -78,13 +81,14 @@ class Tesseract(Seeing):
     def page(self, image: Image) -> Found:
         with self._failing():
             spans = self._spans(image)
-            if clear(spans) >= SURE:
+            if not _doubtful(spans):
                 return Found(spans)
             stance = tess.stance(image, self.options.timeout)
             if stance is None or stance.turn == 0:
                 return Found(spans)
             again = self._spans(turned(image, stance.turn))
-            return Found(again, stance.turn) if clear(again) > clear(spans) else Found(spans)
+            better = clear(again) > clear(spans) - MARGIN_OF_DOUBT
+            return Found(again, stance.turn) if better else Found(spans)
 
     # --- the library ---
 
@@ -121,6 +125,13 @@ class Tesseract(Seeing):
         except (RuntimeError, subprocess.CalledProcessError) as error:
             said = error.stderr.decode(errors="replace") if isinstance(error, subprocess.CalledProcessError) else str(error)
             raise Unread(Failure(kind="tesseract", message=said.strip()[:500] or repr(error))) from error
+
+
+def _doubtful(spans: list[Span]) -> bool:
+    """Whether the page may lie or stand on its head. Of lying lines tesseract reads some by itself, and drops the others."""
+    letters = sum(len(span.text) for span in spans)
+    lying = sum(len(s.text) for s in spans if len(s.text) > 2 and s.box[3] - s.box[1] > s.box[2] - s.box[0])
+    return clear(spans) < SURE or letters < FEW or lying > LYING * letters
 
 
 def _plausible(spans: list[Span]) -> list[Span]:
