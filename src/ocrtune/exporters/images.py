@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from ocrtune.contracts import Artefact
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from PIL.Image import Image
 
 Colour = tuple[int, int, int]
+Rect = tuple[float, float, float, float]
 
 # As dots.ocr draws its categories, so that people know them again.
 COLOURS: dict[str, Colour] = {
@@ -98,8 +99,10 @@ def drawn(clean: Image, page: Page) -> Image:
         shape = _outline(region, clean)
         pen.polygon(shape, fill=(*colour, round(255 * FILLED)))
         pen.line([*shape, shape[0]], fill=(*_darker(colour), 255), width=thick, joint="curve")
+    taken = [_corners(region, clean.size) for _, region in placed]
     for number, region in placed:
-        _label(pen, region, f"{number} {region.kind}{f' · {region.flag}?' if region.flag else ''}", font)
+        text = f"{number} {region.kind}{f' · {region.flag}?' if region.flag else ''}"
+        taken.append(_label(pen, region, text, font, taken))
     for row, problem in enumerate(page.problems):
         _note(pen, problem, font, row)
     return Pillow.alpha_composite(clean.convert("RGBA"), coat).convert("RGB")
@@ -113,17 +116,30 @@ def _outline(region: Region, image: Image) -> list[tuple[float, float]]:
     return [(left, top), (right, top), (right, bottom), (left, bottom)]
 
 
-def _label(pen: Any, region: Region, text: str, font: Any) -> None:
-    """Above the region where there is room, else in its corner; never beyond the page."""
+def _corners(region: Region, size: tuple[int, int]) -> Rect:
+    return region.box.to_pixels(*size) if region.box is not None else (0.0, 0.0, 0.0, 0.0)
+
+
+def _label(pen: Any, region: Region, text: str, font: Any, taken: Sequence[Rect]) -> Rect:
+    """Beside, above or below the region where nothing else is, at the latest in its corner; never beyond the page."""
     width, height = pen.im.size
-    left, top = (region.box.left * width, region.box.top * height) if region.box is not None else (0.0, 0.0)
+    left, top, right, bottom = _corners(region, pen.im.size)
     wide, high = font.getlength(text) + 0.6 * font.size, 1.25 * font.size
-    left = max(min(left, width - wide), 0)
-    top = top - high if top >= high else top
+    inside = (max(min(left, width - wide), 0.0), min(top, height - high))
+    corners = ((left - wide, top), (left, top - high), (right, top), (left, bottom), inside)
+    x, y = next(corner for corner in corners if corner == inside or _is_free((*corner, wide, high), pen.im.size, taken))
     colour = COLOURS.get(region.kind, OTHER)
-    pen.rectangle((left, top, left + wide, top + high), fill=(*colour, 235))
+    pen.rectangle((x, y, x + wide, y + high), fill=(*colour, 190 if (x, y) == inside else 235))
     light = 0.299 * colour[0] + 0.587 * colour[1] + 0.114 * colour[2] > 140
-    pen.text((left + 0.3 * font.size, top + high / 2), text, font=font, anchor="lm", fill=(0, 0, 0) if light else (255, 255, 255))
+    pen.text((x + 0.3 * font.size, y + high / 2), text, font=font, anchor="lm", fill=(0, 0, 0) if light else (255, 255, 255))
+    return x, y, x + wide, y + high
+
+
+def _is_free(label: Rect, size: tuple[int, int], taken: Sequence[Rect]) -> bool:
+    """`label` is left, top, width, height here."""
+    x, y, wide, high = label
+    on_page = x >= 0 and y >= 0 and x + wide <= size[0] and y + high <= size[1]
+    return on_page and not any(x + 1 < r and left < x + wide - 1 and y + 1 < b and t < y + high - 1 for left, t, r, b in taken)
 
 
 def _note(pen: Any, problem: str, font: Any, row: int) -> None:
