@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, datetime
+from importlib.metadata import version
 from xml.etree.ElementTree import Element, SubElement, indent, tostring
 
-from ocrtune import __version__
 from ocrtune.core import Page
 from ocrtune.exporters._lines import legal
 
-SOFTWARE = ("ocrtune", __version__)
+SOFTWARE = ("ocrtune", version("ocrtune"))
 
 
 def child(parent: Element, tag: str, text: str | None = None, /, **attributes: object) -> Element:
@@ -45,7 +45,7 @@ def kind_name(kind: str) -> str:
 
 def picture_name(page: Page) -> str:
     """The clean picture of a page, seen from a folder beside it: the boxes are pixels of exactly that one."""
-    return f"../pages/{page.number:04d}.png"
+    return f"../pages/{page.number:04d}.jpg"
 
 
 def share(value: float | None) -> str | None:

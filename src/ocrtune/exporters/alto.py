@@ -18,7 +18,7 @@ INTERPOLATED = "interpolated"
 class Alto:
     """One file for each page: blocks in reading order, tagged with their kinds, lines and words with boxes and confidences;
     pictures are illustrations, tables composed blocks with a line for each row. Lines whose places were reckoned from the
-    block's box are tagged `interpolated`. Files: `alto/0001.xml`, about the pictures `pages/0001.png`.
+    block's box are tagged `interpolated`. Files: `alto/0001.xml`, about the pictures `pages/0001.jpg`.
     """
 
     name = "alto"

@@ -57,7 +57,7 @@ class Hocr:
 
 def _page(body: Element, page: Page) -> None:
     size, name = page_size(page), f"page_{page.number}"
-    about = [f'image "pages/{page.number:04d}.png"', _bbox(Rect(0, 0, *size)), f"ppageno {page.number - 1}"]
+    about = [f'image "pages/{page.number:04d}.jpg"', _bbox(Rect(0, 0, *size)), f"ppageno {page.number - 1}"]
     about += [f'x_problems "{_quoted(problem)}"' for problem in page.problems]
     sheet = child(body, "div", class_="ocr_page", id=name, title="; ".join(about))
     for number, region in enumerate(boxed(page), start=1):

@@ -23,7 +23,7 @@ TYPES = {
 class PageXml:
     """One file for each page: regions in reading order, lines and words with boxes and confidences, cells of tables with their
     rows and columns. The region's own kind is in `custom`, as Transkribus writes it; lines whose places were reckoned from
-    the region's box are marked `interpolated` there. Files: `page/0001.xml`, about the pictures `pages/0001.png`.
+    the region's box are marked `interpolated` there. Files: `page/0001.xml`, about the pictures `pages/0001.jpg`.
     """
 
     name = "page"

@@ -159,7 +159,7 @@ def read_back(name: str, page: Page, folder: Path, objects: str) -> tuple[Region
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_bytes(content)
     (folder / "pages").mkdir(exist_ok=True)
-    Image.new("L", (1000, 2000)).save(folder / "pages" / "0001.png")
+    Image.new("L", (1000, 2000)).save(folder / "pages" / "0001.jpg")
     (draft,) = SOURCES.get("pagexml")().read(file, SourceOptions(objects=objects))  # type: ignore[arg-type]
     assert isinstance(draft, Draft), draft
     assert isinstance(draft.target, RegionsTarget | BoxesTarget)
@@ -244,7 +244,7 @@ def field(element: Any, name: str) -> str | None:
 def test_hocr_has_pages_lines_and_words_with_boxes_and_confidences() -> None:
     root = hocr(full_page(1), full_page(2))
     one, two = of_class(root, "ocr_page")
-    assert field(one, "bbox") == "0 0 1000 2000" and field(two, "ppageno") == "1" and field(two, "image") == '"pages/0002.png"'
+    assert field(one, "bbox") == "0 0 1000 2000" and field(two, "ppageno") == "1" and field(two, "image") == '"pages/0002.jpg"'
     (line,) = [line for line in of_class(one, "ocr_line") if "We read" in "".join(line.itertext())]
     assert "".join(line.itertext()) == "We read every line" and field(line, "bbox") == "100 400 575 460"
     found = [(w.text, field(w, "bbox"), field(w, "x_wconf")) for w in of_class(line, "ocrx_word")]
