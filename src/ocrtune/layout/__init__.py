@@ -6,8 +6,9 @@ regions = analyse([Span("Annual report", (90, 60, 700, 110), 48.0), …], Size(1
 """
 
 from ocrtune.layout.analysis import analyse
+from ocrtune.layout.lines import letter_height
 from ocrtune.layout.parts import Rect, Rule, Span, SpanWord
 from ocrtune.layout.pictures import figures_in, rules_in
 from ocrtune.layout.reading import order
 
-__all__ = ["Rect", "Rule", "Span", "SpanWord", "analyse", "figures_in", "order", "rules_in"]
+__all__ = ["Rect", "Rule", "Span", "SpanWord", "analyse", "figures_in", "letter_height", "order", "rules_in"]

@@ -13,6 +13,7 @@ from ocrtune.layout.lines import BULLET, NUMBER, Line, build_lines
 from ocrtune.layout.parts import Rect, Rule, Span, bounds, middle, shared, within
 
 LEAST_ROWS = 3
+MOST_HEAD_ROWS = 3
 GUTTER = 0.9  # letter heights of white that every row leaves between two columns
 WIDEST = 25.0  # letter heights of white; what is farther apart has nothing to do with each other
 FARTHEST = 3.2  # letter heights between the middles of two rows
@@ -50,8 +51,9 @@ def aligned_tables(spans: Sequence[Span], rules: Sequence[Rule] = (), figures: S
 def _tables(lines: Sequence[Line], rules: Sequence[Rule]) -> list[Table]:
     out: list[Table] = []
     for window in _windows(_rows(lines)):
-        columns = _columns(window)
-        found = [table for run in _runs(window, columns) if (table := _table(window, run, rules)) is not None]
+        head, rows = _headed(window)
+        columns = _columns(rows)
+        found = [table for run in _runs(rows, columns) if (table := _table(rows, run, head, rules)) is not None]
         out += found
         for column in columns if len(columns) > 1 else ():
             if not any(table.box[0] <= (column[0] + column[1]) / 2 <= table.box[2] for table in found):
@@ -127,6 +129,13 @@ def _runs(window: Sequence[_Row], columns: Sequence[Extent]) -> list[list[Extent
     return [run for run in runs if len(run) > 1]
 
 
+def _headed(window: Sequence[_Row]) -> tuple[list[_Row], list[_Row]]:
+    """Rows at the top whose cells stand over several columns, and the others: more columns show without them."""
+    most = min(MOST_HEAD_ROWS, len(window) - LEAST_ROWS)
+    cut = max(range(most + 1), key=lambda at: (len(_columns(window[at:])), -at))
+    return list(window[:cut]), list(window[cut:])
+
+
 def _column(window: Sequence[_Row], column: Extent) -> list[Line]:
     return [p for row in window for p in row.pieces if column[0] <= middle(p.box)[0] <= column[1]]
 
@@ -148,7 +157,7 @@ def _width(pieces: Sequence[Line]) -> float:
 # --- whether it is one ---------------------------------------------------------------------------------------------------
 
 
-def _table(window: Sequence[_Row], columns: Sequence[Extent], rules: Sequence[Rule]) -> Table | None:
+def _table(window: Sequence[_Row], columns: Sequence[Extent], head: Sequence[_Row], rules: Sequence[Rule]) -> Table | None:
     left, right = columns[0][0], columns[-1][1]
     inner = [_Row(tuple(p for p in row.pieces if left <= middle(p.box)[0] <= right)) for row in window]
     rows = _trimmed([row for row in inner if row.pieces])
@@ -160,15 +169,46 @@ def _table(window: Sequence[_Row], columns: Sequence[Extent], rules: Sequence[Ru
         return None
     if max(b[0] - a[1] for a, b in pairwise(columns)) > WIDEST * median(p.size for column in filled for p in column):
         return None
-    middles = [(a[1] + b[0]) / 2 for a, b in pairwise(columns)]
-    grid = _joined([_cells_of(row, middles) for row in rows])
-    cells = tuple(
-        Cell(at, column, tuple(pieces))
-        for at, row in enumerate(grid)
-        for column in range(len(columns))
-        for pieces in [row.get(column, [])]
-    )
-    return Table(bounds(row.box for row in rows), cells, tuple(s for row in rows for piece in row.pieces for s in piece.spans))
+    above = _head_cells(head, columns)
+    grid = _joined([_cells_of(row, [(a[1] + b[0]) / 2 for a, b in pairwise(columns)]) for row in rows])
+    cells = [
+        Cell(len(above) + at, column, tuple(row.get(column, ()))) for at, row in enumerate(grid) for column in range(len(columns))
+    ]
+    lines = [
+        piece
+        for row in (*head[len(head) - len(above) :], *rows)
+        for piece in row.pieces
+        if left - 1 <= middle(piece.box)[0] <= right + 1
+    ]
+    sources = tuple(s for line in lines for s in line.spans)
+    return Table(bounds(s.box for s in sources), tuple(cell for row in above for cell in row) + tuple(cells), sources)
+
+
+def _head_cells(head: Sequence[_Row], columns: Sequence[Extent]) -> list[list[Cell]]:
+    """The rows above a table as cells over one or several of its columns; those from the last row that does not fit are none."""
+    fitting: list[list[tuple[Line, int, int]]] = []
+    for row in reversed(head):
+        inside = [p for p in row.pieces if columns[0][0] - 1 <= middle(p.box)[0] <= columns[-1][1] + 1]
+        ranges = [(p, *_covered(p, columns)) for p in inside]
+        if not ranges or any(a[2] >= b[1] for a, b in pairwise(ranges)):
+            break
+        fitting.insert(0, ranges)
+    return [_filled(ranges, at, len(columns)) for at, ranges in enumerate(fitting)]
+
+
+def _covered(piece: Line, columns: Sequence[Extent]) -> tuple[int, int]:
+    """First and last column that a piece stands over; the nearest one where it stands over none."""
+    over = [at for at, (left, right) in enumerate(columns) if min(piece.box[2], right) - max(piece.box[0], left) > 0]
+    x = middle(piece.box)[0]
+    nearest = min(range(len(columns)), key=lambda at: abs(sum(columns[at]) / 2 - x))
+    return (over[0], over[-1]) if over else (nearest, nearest)
+
+
+def _filled(ranges: Sequence[tuple[Line, int, int]], row: int, columns: int) -> list[Cell]:
+    """Cells of one row, with empty ones where nothing stands."""
+    taken = {at for _, first, last in ranges for at in range(first, last + 1)}
+    cells = [Cell(row, first, piece.spans, columns=last - first + 1) for piece, first, last in ranges]
+    return sorted([*cells, *(Cell(row, at, ()) for at in range(columns) if at not in taken)], key=lambda cell: cell.column)
 
 
 def _framed(box: Rect, rules: Sequence[Rule]) -> bool:

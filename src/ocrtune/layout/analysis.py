@@ -12,10 +12,11 @@ from ocrtune.layout.blocks import Block, build_blocks
 from ocrtune.layout.cells import Table
 from ocrtune.layout.grids import ruled_tables
 from ocrtune.layout.kinds import kinds
-from ocrtune.layout.lines import Line, build_lines
+from ocrtune.layout.lines import Line, build_lines, pieces
 from ocrtune.layout.margins import margins
 from ocrtune.layout.parts import Rect, Rule, Span, area, bounds, overlap, shared, within
 from ocrtune.layout.reading import halves, order, turned
+from ocrtune.layout.rowed import rowed_tables
 
 BACKGROUND = 0.6  # of the page: a picture this large lies behind the text
 SHEET = 0.9  # of the page: a picture this large is the scan itself
@@ -41,7 +42,7 @@ def analyse(
     a table is HTML. Text on a picture (labels of a drawing) becomes the text of the `picture` region. Confidence is the mean of
     the words', where they have one, else of the lines', else None. Two facing pages are read one after the other.
     """
-    written = sorted((s for s in spans if s.text.strip()), key=lambda s: (s.box, s.text, s.size))
+    written = sorted((piece for s in spans if s.text.strip() for piece in pieces(s)), key=lambda s: (s.box, s.text, s.size))
     parts: list[_Part] = []
     boxes = [s.box for s in written] + list(pictures)
     pages = halves(boxes, size)
@@ -78,6 +79,7 @@ class _Frame(NamedTuple):
     def parts(self, spans: Sequence[Span], rules: Sequence[Rule], pictures: Sequence[Rect]) -> list[_Part]:
         rules = [rule for rule in rules if within(rule.box, self.box)]
         tables = ruled_tables(spans, rules, pictures, max(self.size))
+        tables += rowed_tables(_without(spans, tables), _free(rules, tables), max(self.size))
         figures, rest = self._figures(_without(spans, tables), [p for p in pictures if not _covered(p, tables)])
         shown = [p.box for p in figures]
         flat, down = [s for s in rest if not s.vertical], [s for s in rest if s.vertical]

@@ -11,7 +11,7 @@ from ocrtune.layout.lines import Line, is_bullet, is_wide, list_mark
 from ocrtune.layout.parts import Rect, Rule, bounds, shared, usual
 
 FARTHEST = 2.6  # letter heights between the baselines of two lines of one paragraph
-SAME_SIZE = 1.2  # ratio of letter heights, as measured on a picture, up to which lines may belong together
+SAME_SIZE = 1.3  # ratio of letter heights, as measured on a picture, up to which lines may belong together
 SAME_FONT = 1.07  # the same where heights are font sizes
 LOOSER = 1.33  # times the usual distance of lines: a paragraph begins
 INDENT = 0.8  # letter heights

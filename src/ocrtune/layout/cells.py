@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from html import escape
 from typing import NamedTuple
 
-from ocrtune.layout.lines import build_lines
+from ocrtune.layout.lines import build_lines, of_words
 from ocrtune.layout.parts import Rect, Span, SpanWord, middle, overlap
 
 
@@ -57,12 +57,7 @@ def divided(span: Span, edges: Sequence[float]) -> list[Span]:
     groups: dict[int, list[SpanWord]] = {}
     for word in span.words:
         groups.setdefault(sum(middle(word.box)[0] > x for x in edges), []).append(word)
-    return [_of_words(span, words) for words in groups.values()] if len(groups) > 1 else [span]
-
-
-def _of_words(span: Span, words: Sequence[SpanWord]) -> Span:
-    box = (min(w.box[0] for w in words), span.box[1], max(w.box[2] for w in words), span.box[3])
-    return span._replace(text=" ".join(w.text for w in words), box=box, words=tuple(words))
+    return [of_words(span, words) for words in groups.values()] if len(groups) > 1 else [span]
 
 
 def mostly_in(span: Span, box: Rect) -> bool:

@@ -77,6 +77,8 @@ def _table(spans: Sequence[Span], rules: Sequence[Rule], near: float, *, strict:
     filled = [cell for cell in cells if cell.spans]
     if len(filled) < max(2, (MOSTLY_FILLED if strict else LEAST_FILLED) * len(cells)) or len(cells) < 3:
         return None
+    if len({cell.row for cell in filled}) < 2 or len({cell.column for cell in filled}) < 2:
+        return None
     if median(len(build_lines(cell.spans)) for cell in filled) > MOST_LINES:
         return None
     return Table(box, tuple(sorted(cells, key=lambda cell: cell[:2])), tuple(inside))

@@ -10,11 +10,13 @@ from ocrtune.layout.blocks import Block, are_font_sizes
 from ocrtune.layout.lines import is_bullet, is_wide, list_mark
 from ocrtune.layout.parts import Rect, Rule, bounds, overlap, shared, usual
 
-LARGER = 1.15  # times the body's letters, measured on a picture: a heading
+LARGER = 1.2  # times the body's letters, measured on a picture: a heading
 LARGER_FONT = 1.08  # the same where font sizes are known
 MUCH_LARGER = 1.35  # the title, in a page's upper half
 SMALLER = 0.93  # times the body's letters: footnotes and captions
 LONGEST_HEADING = 160  # letters
+FEWEST = 5  # letters in a heading where their height is measured: on few letters it is measured badly
+WORDY = 0.75  # of a heading's signs are letters or digits; of a formula's fewer
 MOST_COMMAS = 3  # in a heading that is not twice as large as the text; lists of authors have more
 NUMBERED = re.compile(
     r"(\d{1,2}(\.\d{1,2}){0,4}\.?|[IVX]{1,5}\.|§\s*\d+|[A-ZА-Я]\.|(chapter|section|part|appendix|annex|article|глава|часть|раздел|приложение|статья)"
@@ -90,6 +92,10 @@ def _is_caption(block: Block, body: Body, objects: Sequence[Rect]) -> bool:
 def _is_heading(block: Block, body: Body) -> bool:
     text = block.text
     if len(text) > LONGEST_HEADING or len(block.lines) > 4 or not any(letter.isalpha() for letter in text):
+        return False
+    if body.larger == LARGER and sum(letter.isalpha() for letter in text) < FEWEST and not is_wide(text[0]):
+        return False
+    if "=" in text or sum(letter.isalnum() for letter in text) < WORDY * sum(not letter.isspace() for letter in text):
         return False
     if text.count(",") >= MOST_COMMAS and block.size < 2 * body.size:
         return False

@@ -10,8 +10,9 @@ from functools import cached_property
 from itertools import pairwise
 from typing import NamedTuple
 
-from ocrtune.layout.parts import Rect, Span, bounds, overlap, shared
+from ocrtune.layout.parts import Rect, Span, SpanWord, bounds, overlap, shared
 
+COLUMN_GAP = 1.3  # letter heights between two words of one span: it runs over two columns
 WORD_GAP = 0.9  # letter heights: pieces of one row closer than this are one line
 BRIDGED_GAP = 6.0  # letter heights, where the lines above and below run through
 MARK_GAP = 5.0  # letter heights between the mark of a list and its text
@@ -19,6 +20,8 @@ BULLET = re.compile(r"[•‣▪▫◦●○■□◆◇►▶➢➤✓✔★☆
 NUMBER = re.compile(r"\(?(\d{1,3}|[a-zа-я]|[ivx]{1,4}|[①-⑳])[.)．、]|[①-⑳]|\[\d{1,3}\]|[(（][一二三四五六七八九十\d]{1,3}[)）]")
 
 SECTION = re.compile(r"\d{1,2}(\.\d{1,2}){1,4}\.?|[A-ZА-Я]\.\d{1,2}|§\s?\d+|[IVX]{1,5}\.|\d{1,2}")
+
+RISING, FALLING = frozenset("bdfhiklt!?()[]{}/|\\'\"&%$€£№ёйбф"), frozenset("gjpqy,;()[]{}/|Qруфцщ§")
 
 
 class _Line(NamedTuple):
@@ -70,13 +73,39 @@ def list_mark(text: str) -> str | None:
         found = pattern.match(text)
         if found and (len(text) > found.end() and (text[found.end()].isspace() or found[0][-1] in "、．①②③④⑤⑥⑦⑧⑨")):
             return found[0]
-        if found and len(text) == found.end() and pattern is NUMBER:
-            return found[0]
     return None
 
 
 def is_bullet(mark: str) -> bool:
     return BULLET.fullmatch(mark) is not None or mark == "o"
+
+
+def pieces(span: Span) -> list[Span]:
+    """A span divided where its words stand so far apart that columns lie between them."""
+    cuts = [at for at, (one, other) in enumerate(pairwise(span.words), 1) if other.box[0] - one.box[2] > COLUMN_GAP * span.size]
+    if not cuts or span.vertical:
+        return [span]
+    edges = [0, *cuts, len(span.words)]
+    return [of_words(span, span.words[a:b]) for a, b in pairwise(edges)]
+
+
+def of_words(span: Span, words: Sequence[SpanWord]) -> Span:
+    """The part of a span that these words of it make."""
+    box = (min(w.box[0] for w in words), span.box[1], max(w.box[2] for w in words), span.box[3])
+    return span._replace(text=" ".join(w.text for w in words), box=box, words=tuple(words))
+
+
+def letter_height(text: str, height: float) -> float:
+    """The font size of a line or word whose ink is `height` pixels high, from which letters it has.
+
+    Capitals and b, d, f … rise above the small letters, g, p, q … reach below: ink of "no" is half as high as the font is
+    large, of "Big" nine tenths. For `Span.size` where only boxes are known (OCR); take the median over the words of a line.
+    """
+    if any(is_wide(letter) for letter in text):
+        return height / 0.92
+    up = any(letter in RISING or letter.isupper() or letter.isdigit() for letter in text)
+    down = any(letter in FALLING for letter in text)
+    return height / (0.5 + 0.22 * up + 0.21 * down)
 
 
 def build_lines(spans: Sequence[Span]) -> list[Line]:

@@ -20,7 +20,7 @@ DIVIDER = 0.6  # of the page's width: straight lines this long divide a page and
 FADED = 24  # grey levels by which something drawn differs from the paper
 TEXTURE = 9.0  # standard deviation of grey in a figure; a plain coloured ground has less
 DRAWN = 0.012  # of a figure's area that is ink besides straight lines; a table without its text has less
-LONGEST_LABEL = 30  # letters
+LONGEST_LABEL, SHORTEST_LINE = 30, 12  # letters
 
 
 def rules_in(image: Image) -> list[Rule]:
@@ -133,9 +133,11 @@ def _beside(span: Span, box: Rect) -> bool:
 
 
 def _in_paragraph(span: Span, spans: Sequence[Span]) -> bool:
-    """Whether a longer line with the same left edge stands directly above or below."""
+    """Whether a line with the same left edge stands directly above or below, a longer one or one of several words like it."""
+    wordy = len(span.text) >= SHORTEST_LINE and " " in span.text
     return any(
-        len(other.text) > LONGEST_LABEL
+        other is not span
+        and (len(other.text) > LONGEST_LABEL or (wordy and len(other.text) >= SHORTEST_LINE and " " in other.text))
         and abs(other.box[0] - span.box[0]) < 2.5 * span.size
         and abs(other.box[1] - span.box[1]) < 2.0 * span.size
         for other in spans
