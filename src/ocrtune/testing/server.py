@@ -10,6 +10,7 @@ import asyncio
 import json
 import os
 import random
+import re
 import subprocess
 import sys
 import time
@@ -132,7 +133,7 @@ class Connection(asyncio.Protocol):
         self.head = bytearray()
         self.missing = 0
         self.question = 0
-        self.tail = b""
+        self.front = self.tail = b""
         self.flying = False
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -161,10 +162,11 @@ class Connection(asyncio.Protocol):
                 return
             fields = dict(line.lower().split(b":", 1) for line in head.split(b"\r\n")[1:])
             self.missing = int(fields[b"content-length"])
-            self.question, self.tail = 0, b""
+            self.question, self.front, self.tail = 0, b"", b""
             self.flying = True
             self.book.move(1)
         self.question = zlib.crc32(data, self.question)
+        self.front = self.front or bytes(data[:4096])
         self.tail = (self.tail + data)[-65536:]
         self.missing -= len(data)
         self.book.bytes += len(data)
@@ -188,6 +190,8 @@ class Connection(asyncio.Protocol):
             os._exit(1)
         if (b.places is not None and book.flying > b.places) or fault == "429":
             self.say(429, {"error": {"message": "too many requests", "code": 429}}, "Retry-After: 0.2\r\n")
+        elif (named := MODEL.search(self.front)) and named[1].decode() not in b.models:
+            self.say(404, {"error": {"message": f"The model `{named[1].decode()}` does not exist.", "code": 404}})
         elif unknown := next((name for name in b.refuses if name.encode() in self.tail), None):
             self.say(400, {"error": {"message": f"Extra inputs are not permitted: {unknown}", "code": 400}})
         elif fault == "500":
@@ -234,6 +238,7 @@ def event(text: str, reason: str | None = None) -> bytes:
     return chunk(b"data: %s\n\n" % json.dumps(said).encode())
 
 
+MODEL = re.compile(rb'"model": ?"([^"]*)"')
 LOOP = event("<tr><td></td><td></td></tr>\n" * 4)
 
 

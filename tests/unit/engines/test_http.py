@@ -171,6 +171,19 @@ class Handler(BaseHTTPRequestHandler):
     def do_length(self, _: str) -> None:
         self.events(self.piece("cut at the limit", "length"), "[DONE]")
 
+    def do_repetition(self, _: str) -> None:
+        self.events(self.piece("again again"), self.piece("", "repetition"), "[DONE]")
+
+    def do_parts(self, _: str) -> None:
+        parts = [{"type": "text", "text": "in "}, {"type": "text", "text": "parts"}]
+        self.say(200, {"choices": [{"message": {"content": parts}, "finish_reason": "stop"}]})
+
+    def do_abort(self, _: str) -> None:
+        self.events(self.piece("half"), self.piece("", "abort"), "[DONE]")
+
+    def do_crowded(self, _: str) -> None:
+        self.say(400, {"error": {"message": "This model's maximum context length is 4096 tokens", "code": 400}})
+
     def do_filter(self, _: str) -> None:
         self.events(self.piece("", "content_filter"), "[DONE]")
 
@@ -239,6 +252,8 @@ def test_the_request_holds_the_image_first_then_the_text(server: Server, picture
         ("length", "cut at the limit", "length"),
         ("unicode", "a\u2028b\x85c\x0bd\U0001f600", "stop"),
         ("unfinished", "done without a reason", "stop"),
+        ("repetition", "again again", "loop"),
+        ("parts", "in parts", "stop"),
     ],
 )
 def test_unusual_but_good_replies_are_read(server: Server, picture: Path, behaviour: str, text: str, finish: str) -> None:
@@ -258,6 +273,7 @@ def test_unusual_but_good_replies_are_read(server: Server, picture: Path, behavi
         ("event_error=500", "server error", True),
         ("event_error=400", "server error", False),
         ("filter", "content filter", False),
+        ("abort", "server error", True),
         ("status=400", "http 400", False),
         ("status=404", "http 404", False),
         ("status=413", "http 413", False),
@@ -302,6 +318,28 @@ def test_one_429_holds_back_all_requests_for_as_long_as_it_says(server: Server, 
     assert error.retry_after is not None and 0.4 < error.retry_after <= 2
     assert server.times[1] - server.times[0] > 0.4
     assert [a.text for a in answers[1:]] == ["Привет, мир"] * 2
+
+
+def test_a_context_that_is_too_small_is_told_with_what_to_change(server: Server, picture: Path) -> None:
+    (answer,) = ask(server, picture, "crowded")
+    assert answer.error is not None and "--max-model-len" in answer.error.message and "--max-tokens" in answer.error.message
+
+
+def test_a_prompt_may_have_a_temperature_of_its_own(server: Server, picture: Path) -> None:
+    engine = Http(EngineOptions(base_url=server.url, temperature=0.1))
+    engine.open()
+    images = (ImageRef(path=str(picture)),)
+    list(engine.stream([Prompt(sample_id="s", images=images, text="ok", max_tokens=9, temperature=0.7)]))
+    engine.close()
+    assert server.requests[0]["temperature"] == 0.7
+
+
+def test_several_addresses_are_one_option() -> None:
+    options = EngineOptions.model_validate({"base_url": ["h:1", "h:2/v1"]})
+    assert options.base_url == "h:1,h:2/v1"
+    assert [s.url for s in Http(options).servers] == ["http://h:1/v1", "http://h:2/v1"]
+    with pytest.raises(ValidationError, match="API_KEY"):
+        EngineOptions(base_url="https://h/v1,https://me:secret@h/v1")
 
 
 def test_an_unreachable_server_is_an_engine_error_with_a_hint() -> None:

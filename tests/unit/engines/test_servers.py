@@ -170,15 +170,22 @@ def test_vllms_own_guard_against_loops_is_asked_for_where_it_is_known(pages: lis
         assert server.stats()["requests"] == 5
 
 
-def test_a_model_that_the_server_does_not_have_stops_the_run_at_once(pages: list[ImageRef]) -> None:
-    with Served(Behaviour(refuses=("reader-9",))) as server:
-        engine = Http(EngineOptions(base_url=server.url, model="reader-9"))
+def test_a_model_that_the_server_does_not_have_stops_the_run_at_once(pages: list[ImageRef], tmp_path: Path) -> None:
+    samples = [Sample(id=f"s{i}", group="g", images=(page,)) for i, page in enumerate(pages)]
+    with Served(Behaviour()) as server:
+        engine = Http(EngineOptions(base_url=server.url, model="reader-9", concurrency=4))
         engine.open()
-        answers = list(engine.stream(prompts(pages[:3])))
+        with pytest.raises(EngineError, match="`reader-9` does not exist") as error:
+            predict(samples, Plain(), engine, RunDir.create("evaluate", Section(), root=tmp_path / "runs"))
         engine.close()
-        assert [a.error.kind for a in answers if a.error] == ["http 400"] * 3  # another reason is each page's own
-    with Served(Behaviour(models=("a", "b"))) as server, pytest.raises(EngineError, match="serves 2 models"):
-        ask(pages, server)
+        assert server.stats()["requests"] <= 8
+    assert error.value.hint and "--model" in error.value.hint
+
+
+def test_a_refusal_that_a_page_may_cause_is_its_own(pages: list[ImageRef]) -> None:
+    with Served(Behaviour(refuses=("temperature",))) as server:
+        answers = ask(pages[:5], server)
+    assert [a.error.kind for a in answers if a.error] == ["http 400"] * 5
 
 
 def test_answers_that_leave_no_room_in_the_context_stop_the_run(pages: list[ImageRef]) -> None:
