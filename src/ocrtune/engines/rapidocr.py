@@ -46,6 +46,7 @@ class RapidOcr(Seeing):
     def __init__(self, options: EngineOptions) -> None:
         super().__init__(options)
         self._own = threading.local()
+        self._spare: list[Any] = []
 
     def describe(self) -> dict[str, str]:
         try:
@@ -55,12 +56,13 @@ class RapidOcr(Seeing):
         return {"engine": self.name, "rapidocr": installed, "settings": "cls off, det max 960, rec batch 1"}
 
     def load(self) -> None:
-        """Load the models once, so that a broken installation shows before the first sample."""
-        self._reader()
+        """Load the models once, so that a broken installation shows before the first sample; the first thread takes them."""
+        self._spare.append(_loaded())
 
     def close(self) -> None:
         super().close()
         self._own = threading.local()
+        self._spare.clear()
 
     def say(self, prompt: Prompt) -> Said:
         self._own.foreign = False
@@ -91,11 +93,19 @@ class RapidOcr(Seeing):
     def _reader(self) -> Any:
         """One per thread: a reader keeps the settings of its last call."""
         if (reader := getattr(self._own, "reader", None)) is None:
-            with extra("cpu-ocr"):
-                import_module("onnxruntime")  # rapidocr itself reports its absence only when it first reads
-                from rapidocr import RapidOCR
-            reader = self._own.reader = RapidOCR(params=TUNED)
+            try:
+                reader = self._spare.pop()
+            except IndexError:
+                reader = _loaded()
+            self._own.reader = reader
         return reader
+
+
+def _loaded() -> Any:
+    with extra("cpu-ocr"):
+        import_module("onnxruntime")  # rapidocr itself reports its absence only when it first reads
+        from rapidocr import RapidOCR
+    return RapidOCR(params=TUNED)
 
 
 def _asked(reader: Any, pixels: Any) -> Any:
