@@ -92,6 +92,7 @@ ENGINES: Shelf[Engine] = Shelf(
         "http": "ocrtune.engines.http:Http",
         "rapidocr": "ocrtune.engines.rapidocr:RapidOcr",
         "tesseract": "ocrtune.engines.tesseract:Tesseract",
+        "auto": "ocrtune.engines.auto:Auto",
         "textlayer": "ocrtune.engines.textlayer:TextLayerReader",
     },
 )

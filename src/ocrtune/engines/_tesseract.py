@@ -82,6 +82,14 @@ def folders() -> list[Path]:
     return [Path(place) for place in dict.fromkeys((*_from_environment(), *PLACES)) if Path(place).is_dir()]
 
 
+def installed() -> frozenset[str]:
+    """The languages whose data is in the first folder that has any."""
+    for folder in folders():
+        if found := frozenset(file.stem for file in folder.glob("*.traineddata")):
+            return found
+    return frozenset()
+
+
 def data_for(wanted: str | None) -> Data:
     """The data folder that holds all languages of `wanted`; Russian with English, or English, when None. Raises EngineError
     naming the package."""
