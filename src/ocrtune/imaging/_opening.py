@@ -16,7 +16,7 @@ from ocrtune.errors import InputError
 if TYPE_CHECKING:
     from PIL.Image import Image
 
-MAX_IMAGE_PIXELS = 200_000_000  # an A2 sheet at 600 dpi is 139 million
+MAX_IMAGE_PIXELS = 178_000_000  # an A2 sheet at 600 dpi is 139 million; Pillow itself refuses a million later
 IMAGE_SUFFIXES = frozenset(
     {".png", ".jpg", ".jpeg", ".jpe", ".webp", ".bmp", ".tif", ".tiff", ".gif", ".ppm", ".pgm", ".pbm"}
 ) | {*(".heic", ".heif", ".avif", ".jp2")}
@@ -144,14 +144,14 @@ def _know_heif(file: Path) -> None:
 
 
 def _declared_size(file: Path) -> Size:
-    """What the header of a PNG, GIF or BMP says; 1×1 where it is none of these."""
+    """What the header of a PNG, GIF or BMP says; 1×1 where there is none of these."""
     with file.open("rb") as opened:
-        head = opened.read(26).ljust(26, b"\xff")
-    if head.startswith(b"\x89PNG"):
+        head = opened.read(26)
+    if head.startswith(b"\x89PNG") and len(head) >= 24:
         return Size(*struct.unpack(">II", head[16:24]))
-    if head.startswith(b"GIF8"):
+    if head.startswith(b"GIF8") and len(head) >= 10:
         return Size(*struct.unpack("<HH", head[6:10]))
-    if head.startswith(b"BM"):
+    if head.startswith(b"BM") and len(head) >= 26:
         width, height = struct.unpack("<ii", head[18:26])
         return Size(width, abs(height))
     return Size(1, 1)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import io
 import math
+import mmap
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -42,7 +43,7 @@ def load_pdf(file: Path, password: str | None = None) -> Any:
     try:
         document = _unlocked(file, password)
     except pypdfium2.PdfiumError as cause:
-        if _is_locked(cause):
+        if _is_locked(cause) and _holds(file, b"/Encrypt"):  # pdfium may repeat what it said of the file before
             said = "the password that was given does not open it" if password else "the PDF is encrypted"
             raise InputError(f"{file}: {said}", hint="give its password with `parse --password-file`") from cause
         document = _mended(file, password)
@@ -72,6 +73,11 @@ def _is_locked(error: Exception) -> bool:
     return any(word in str(error).lower() for word in ("password", "security"))
 
 
+def _holds(file: Path, words: bytes) -> bool:
+    with file.open("rb") as opened, mmap.mmap(opened.fileno(), 0, access=mmap.ACCESS_READ) as content:
+        return content.find(words) >= 0
+
+
 def _mended(file: Path, password: str | None) -> Any:
     """The document as qpdf writes it anew, in memory; None where that cannot be read either."""
     import pikepdf
@@ -81,7 +87,7 @@ def _mended(file: Path, password: str | None) -> Any:
     try:
         with pikepdf.open(file, password=password or "", suppress_warnings=True) as damaged:
             if len(damaged.pages) == 0:
-                return None
+                raise InputError(f"{file}: the PDF has no pages")
             damaged.save(content)
         return pypdfium2.PdfDocument(content.getvalue())
     except (pikepdf.PdfError, pypdfium2.PdfiumError, ValueError, RuntimeError):

@@ -11,7 +11,7 @@ import os
 import threading
 from concurrent.futures import Future
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, cast
 
 from ocrtune.core import ImageRef, Size
 from ocrtune.imaging import MAX_PAGE_PIXELS
@@ -104,8 +104,7 @@ def _image(reply: Message) -> Image:
     from PIL import Image as Pillow
 
     mode, size = reply.header["mode"], tuple(reply.header["size"])
-    image = Pillow.frombuffer(mode, size, bytes(reply.parts[0]), "raw", mode, 0, 1)
-    return image.convert("RGB")
+    return Pillow.frombuffer(mode, size, cast(bytearray, reply.parts[0]), "raw", mode, 0, 1).convert("RGB")
 
 
 def _encoded(reply: Message) -> Encoded:
