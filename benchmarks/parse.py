@@ -128,9 +128,12 @@ IMAGES = re.compile(r"!\[[^\]]*\]\([^)]*\)")
 MARKS = re.compile(r"^#{1,6} |^\s*>|\*\*|(?<!\w)_|_(?!\w)|<br>|<[^>]+>", re.MULTILINE)
 
 
+UNJUDGED = str.maketrans("", "", "\\-_")
+
+
 def plain(text: str) -> str:
     """Letters, digits and signs without spaces, in one width: hyphens at line ends and spacing are not judged here."""
-    return "".join(unicodedata.normalize("NFKC", unescape(text)).replace("\\", "").replace("-", "").split())
+    return "".join(unicodedata.normalize("NFKC", unescape(text)).translate(UNJUDGED).split())
 
 
 def heading_f1(markdown: str, regions: Sequence[Region]) -> float | None:

@@ -12,7 +12,7 @@ from ocrtune.layout.blocks import Block, build_blocks
 from ocrtune.layout.cells import Table
 from ocrtune.layout.grids import ruled_tables
 from ocrtune.layout.kinds import kinds
-from ocrtune.layout.lines import Line, build_lines, pieces
+from ocrtune.layout.lines import Line, build_lines, levelled, pieces
 from ocrtune.layout.margins import margins
 from ocrtune.layout.parts import Rect, Rule, Span, area, bounds, overlap, shared, within
 from ocrtune.layout.reading import halves, order, turned
@@ -42,7 +42,10 @@ def analyse(
     a table is HTML. Text on a picture (labels of a drawing) becomes the text of the `picture` region. Confidence is the mean of
     the words', where they have one, else of the lines', else None. Two facing pages are read one after the other.
     """
-    written = sorted((piece for s in spans if s.text.strip() for piece in pieces(s)), key=lambda s: (s.box, s.text, s.size))
+    written = sorted(
+        (piece for s in levelled([s for s in spans if s.text.strip()]) for piece in pieces(s)),
+        key=lambda s: (s.box, s.text, s.size),
+    )
     parts: list[_Part] = []
     boxes = [s.box for s in written] + list(pictures)
     pages = halves(boxes, size)

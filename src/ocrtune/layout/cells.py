@@ -50,9 +50,11 @@ def _tag(cell: Cell) -> str:
     return f"<td{spans}>{escape(cell.text, quote=False)}</td>"
 
 
-def divided(span: Span, edges: Sequence[float]) -> list[Span]:
-    """A line of text that runs over several columns, cut at `edges` between its words; whole where it has no words."""
-    if not span.words or not any(span.box[0] + span.size < x < span.box[2] - span.size for x in edges):
+def divided(span: Span, edges: Sequence[float], *, slack: float = 1.0) -> list[Span]:
+    """A line of text that runs over several columns, cut at `edges` between its words; whole where it has no words, or reaches
+    over an edge by less than `slack` letter heights."""
+    reach = slack * span.size
+    if not span.words or not any(span.box[0] + reach < x < span.box[2] - reach for x in edges):
         return [span]
     groups: dict[int, list[SpanWord]] = {}
     for word in span.words:
