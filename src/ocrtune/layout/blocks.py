@@ -11,8 +11,7 @@ from ocrtune.layout.lines import Line, is_bullet, is_wide, list_mark
 from ocrtune.layout.parts import Rect, Rule, bounds, shared, usual
 
 FARTHEST = 2.6  # letter heights between the baselines of two lines of one paragraph
-SAME_SIZE = 1.3  # ratio of letter heights, as measured on a picture, up to which lines may belong together
-SAME_FONT = 1.07  # the same where heights are font sizes
+SAME_SIZE = 1.07  # ratio of letter heights up to which lines may belong together
 LOOSER = 1.33  # times the usual distance of lines: a paragraph begins
 INDENT = 0.8  # letter heights
 USUAL_LEADING = 1.25  # letter heights, for pages with too few lines to tell
@@ -43,8 +42,7 @@ class Block(NamedTuple):
 
 def build_blocks(lines: Sequence[Line], rules: Sequence[Rule] = ()) -> list[Block]:
     """Paragraphs of a horizontal page; a ruling line between two lines keeps them apart."""
-    ratio = SAME_FONT if are_font_sizes(lines) else SAME_SIZE
-    chains = _chains(lines, [r for r in rules if r.horizontal], ratio)
+    chains = _chains(lines, [r for r in rules if r.horizontal])
     steps = [step / chain[0].size for chain in chains for step in _steps(chain, _item_starts(chain))]
     leading = _tight(steps) if len(steps) >= 3 else USUAL_LEADING
     return [Block(tuple(part)) for chain in chains for part in _paragraphs(chain, leading)]
@@ -53,14 +51,6 @@ def build_blocks(lines: Sequence[Line], rules: Sequence[Rule] = ()) -> list[Bloc
 def _tight(steps: Sequence[float]) -> float:
     """The usual step from line to line among steps of which many lead to the next paragraph."""
     return sorted(steps)[int(0.3 * len(steps))]
-
-
-def are_font_sizes(lines: Sequence[Line]) -> bool:
-    """Whether the heights of letters are exact: most lines of text have one and the same; measured ones vary."""
-    heights = sorted(line.size for line in lines)
-    middle = heights[len(heights) // 2] if heights else 0.0
-    same = sum(abs(height - middle) <= 0.005 * middle for height in heights)
-    return len(heights) >= 4 and same >= 0.5 * len(heights)
 
 
 def _steps(chain: Sequence[Line], items: set[int]) -> list[float]:
@@ -75,7 +65,7 @@ def _step(above: Line, below: Line) -> float:
 # --- chains: lines one below the other -----------------------------------------------------------------------------------
 
 
-def _chains(lines: Sequence[Line], rules: Sequence[Rule], ratio: float) -> list[list[Line]]:
+def _chains(lines: Sequence[Line], rules: Sequence[Rule]) -> list[list[Line]]:
     below = _nearest(lines, rules)
     above: dict[int, list[int]] = {}
     for one, others in below.items():
@@ -83,7 +73,7 @@ def _chains(lines: Sequence[Line], rules: Sequence[Rule], ratio: float) -> list[
             above.setdefault(other, []).append(one)
     follows = {}
     for one, others in below.items():
-        if len(others) == 1 and len(above[others[0]]) == 1 and _alike(lines[one], lines[others[0]], ratio):
+        if len(others) == 1 and len(above[others[0]]) == 1 and _alike(lines[one], lines[others[0]]):
             follows[one] = others[0]
     out = []
     for start in sorted(set(range(len(lines))) - set(follows.values())):
@@ -122,8 +112,8 @@ def _ruled_off(above: Line, below: Line, rules: Sequence[Rule]) -> bool:
     )
 
 
-def _alike(one: Line, other: Line, ratio: float) -> bool:
-    if max(one.size, other.size) > ratio * min(one.size, other.size):
+def _alike(one: Line, other: Line) -> bool:
+    if max(one.size, other.size) > SAME_SIZE * min(one.size, other.size):
         return False
     return one.bold == other.bold or one.bold is None or other.bold is None
 

@@ -6,16 +6,15 @@ import re
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from ocrtune.layout.blocks import Block, are_font_sizes
+from ocrtune.layout.blocks import Block
 from ocrtune.layout.lines import is_bullet, is_wide, list_mark
 from ocrtune.layout.parts import Rect, Rule, bounds, overlap, shared, usual
 
-LARGER = 1.2  # times the body's letters, measured on a picture: a heading
-LARGER_FONT = 1.08  # the same where font sizes are known
+LARGER = 1.08  # times the body's letters: a heading
 MUCH_LARGER = 1.35  # the title, in a page's upper half
 SMALLER = 0.93  # times the body's letters: footnotes and captions
 LONGEST_HEADING = 160  # letters
-FEWEST = 5  # letters in a heading where their height is measured: on few letters it is measured badly
+FEWEST = 4  # letters in a heading; full-width ones count twice
 WORDY = 0.75  # of a heading's signs are letters or digits; of a formula's fewer
 MOST_COMMAS = 3  # in a heading that is not twice as large as the text; lists of authors have more
 NUMBERED = re.compile(
@@ -39,7 +38,6 @@ class Body(NamedTuple):
     size: float
     bold: bool | None
     box: Rect
-    larger: float
 
     @classmethod
     def of(cls, blocks: Sequence[Block]) -> Body:
@@ -47,8 +45,7 @@ class Body(NamedTuple):
         sizes, letters = [line.size for line in lines], [float(len(line.text)) for line in lines]
         bold = sum(n for line, n in zip(lines, letters, strict=True) if line.bold)
         known = sum(n for line, n in zip(lines, letters, strict=True) if line.bold is not None)
-        larger = LARGER_FONT if are_font_sizes(lines) else LARGER
-        return cls(usual(sizes, letters), bold > known / 2 if known else None, bounds(line.box for line in lines), larger)
+        return cls(usual(sizes, letters), bold > known / 2 if known else None, bounds(line.box for line in lines))
 
 
 def kinds(blocks: Sequence[Block], frame: Rect, objects: Sequence[Rect], rules: Sequence[Rule] = ()) -> list[str]:
@@ -91,15 +88,15 @@ def _is_caption(block: Block, body: Body, objects: Sequence[Rect]) -> bool:
 
 def _is_heading(block: Block, body: Body) -> bool:
     text = block.text
-    if len(text) > LONGEST_HEADING or len(block.lines) > 4 or not any(letter.isalpha() for letter in text):
+    if len(text) > LONGEST_HEADING or len(block.lines) > 4:
         return False
-    if body.larger == LARGER and sum(letter.isalpha() for letter in text) < FEWEST and not is_wide(text[0]):
+    if sum(1 + is_wide(letter) for letter in text if letter.isalpha()) < FEWEST:
         return False
     if "=" in text or sum(letter.isalnum() for letter in text) < WORDY * sum(not letter.isspace() for letter in text):
         return False
     if text.count(",") >= MOST_COMMAS and block.size < 2 * body.size:
         return False
-    if block.size >= body.larger * body.size:
+    if block.size >= LARGER * body.size:
         return len(text) > 1 and (len(block.lines) <= 3 or block.size >= MUCH_LARGER * body.size)
     if text.endswith(ENDS) and not NUMBERED.match(text):
         return False

@@ -10,8 +10,9 @@ from functools import cached_property
 from itertools import pairwise
 from typing import NamedTuple
 
-from ocrtune.layout.parts import Rect, Span, SpanWord, bounds, overlap, shared
+from ocrtune.layout.parts import Rect, Span, SpanWord, bounds, overlap, shared, usual
 
+NOISE = 1.2  # ratio by which heights of letters measured on a picture are off
 COLUMN_GAP = 1.3  # letter heights between two words of one span: it runs over two columns
 WORD_GAP = 0.9  # letter heights: pieces of one row closer than this are one line
 BRIDGED_GAP = 6.0  # letter heights, where the lines above and below run through
@@ -78,6 +79,22 @@ def list_mark(text: str) -> str | None:
 
 def is_bullet(mark: str) -> bool:
     return BULLET.fullmatch(mark) is not None or mark == "o"
+
+
+def levelled(spans: Sequence[Span]) -> list[Span]:
+    """Spans with sizes as a typesetter has them: few and exact. Font sizes stay; heights measured on a picture vary from line to
+    line, so that those close to each other become one, from the most usual on.
+    """
+    sizes = sorted({span.size for span in spans})
+    middle = usual([s.size for s in spans], [float(len(s.text)) for s in spans])
+    exact = sum(abs(s.size - middle) <= 0.005 * middle for s in spans)
+    if len(spans) < 4 or exact >= 0.5 * len(spans):
+        return list(spans)
+    levels: dict[float, float] = {}
+    while rest := [s for s in spans if s.size not in levels]:
+        middle = usual([s.size for s in rest], [float(len(s.text)) for s in rest])
+        levels |= {size: middle for size in sizes if size not in levels and middle / NOISE <= size <= middle * NOISE}
+    return [span._replace(size=levels[span.size]) for span in spans]
 
 
 def pieces(span: Span) -> list[Span]:

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from ocrtune.core import Size
 from ocrtune.layout.kinds import CAPTION
-from ocrtune.layout.parts import Rect, Rule, Span, bounds, overlap, shared
+from ocrtune.layout.lines import is_wide
+from ocrtune.layout.parts import Rect, Rule, Span, area, bounds, overlap, shared
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -17,6 +18,8 @@ THICKEST = 0.004  # of the page's longer side
 WORKING = 1200  # pixels of the longer side at which figures are looked for
 LEAST = 1 / 16  # of the page's shorter side: figures are larger on both sides
 DIVIDER = 0.6  # of the page's width: straight lines this long divide a page and belong to no figure
+LONGEST = 10  # times as long as wide: more is a coloured band
+GROWTH = 1.6  # times a figure's area with its labels, at most
 FADED = 24  # grey levels by which something drawn differs from the paper
 TEXTURE = 9.0  # standard deviation of grey in a figure; a plain coloured ground has less
 DRAWN = 0.012  # of a figure's area that is ink besides straight lines; a table without its text has less
@@ -66,7 +69,11 @@ def figures_in(image: Image, spans: Sequence[Span]) -> list[Rect]:
     found = []
     for x, y, w, h, _ in cv2.connectedComponentsWithStats(joined)[2][1:].tolist():
         part = np.s_[y : y + h, x : x + w]
-        if min(w, h) >= least and (drawn[part] > 0).mean() > DRAWN and _texture(grey[part], ink[part]) > TEXTURE:
+        if (
+            min(w, h) >= max(least, max(w, h) / LONGEST)
+            and (drawn[part] > 0).mean() > DRAWN
+            and _texture(grey[part], ink[part]) > TEXTURE
+        ):
             found.append((x / scale, y / scale, (x + w) / scale, (y + h) / scale))
     return _with_labels(_merged(found), spans, Size(*image.size))
 
@@ -119,7 +126,7 @@ def _with_labels(boxes: Sequence[Rect], spans: Sequence[Span], size: Size) -> li
             near = [s for s in left if _beside(s, current)]
             left = [s for s in left if s not in near]
             current = bounds([current, *(s.box for s in near)])
-        out.append(current)
+        out.append(current if area(current) <= GROWTH * area(box) else box)
     return [(max(b[0], 0.0), max(b[1], 0.0), min(b[2], float(size.width)), min(b[3], float(size.height))) for b in _merged(out)]
 
 
@@ -134,14 +141,18 @@ def _beside(span: Span, box: Rect) -> bool:
 
 def _in_paragraph(span: Span, spans: Sequence[Span]) -> bool:
     """Whether a line with the same left edge stands directly above or below, a longer one or one of several words like it."""
-    wordy = len(span.text) >= SHORTEST_LINE and " " in span.text
+    wordy = _is_wordy(span)
     return any(
         other is not span
-        and (len(other.text) > LONGEST_LABEL or (wordy and len(other.text) >= SHORTEST_LINE and " " in other.text))
+        and (len(other.text) > LONGEST_LABEL or (wordy and _is_wordy(other)))
         and abs(other.box[0] - span.box[0]) < 2.5 * span.size
         and abs(other.box[1] - span.box[1]) < 2.0 * span.size
         for other in spans
     )
+
+
+def _is_wordy(span: Span) -> bool:
+    return (len(span.text) >= SHORTEST_LINE and " " in span.text) or sum(map(is_wide, span.text)) >= SHORTEST_LINE / 2
 
 
 def _ink(image: Image) -> Any:

@@ -133,7 +133,7 @@ def test_lists_equations_and_tables_of_contents_are_no_tables() -> None:
 
 
 def test_head_cells_over_several_columns_span_them() -> None:
-    spans = [cell("Item", 120, 300), cell("Both years together", 330, 300)]
+    spans = [cell("Item", 120, 300), cell("Both years together", 360, 300)]
     rows = [("", "2024", "2025"), ("Rent", "1,200", "1,300"), ("Light", "80", "92"), ("Water", "14", "15")]
     spans += [cell(text, 120 + 200 * c, 332 + 32 * r) for r, row in enumerate(rows) for c, text in enumerate(row) if text]
     (table,) = tables(spans)
