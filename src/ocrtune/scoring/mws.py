@@ -11,7 +11,7 @@ from ocrtune.scoring.boxes import iou, last_box
 from ocrtune.scoring.meteor import Synonyms
 from ocrtune.scoring.outline import numbered, steds
 from ocrtune.scoring.pagetext import page_score
-from ocrtune.scoring.pairs import alternatives, best_pair_score
+from ocrtune.scoring.pairs import accepted_values, pair_score
 from ocrtune.scoring.vqa import References, contained_or_similar
 
 FAILED = "ERROR in getting response"
@@ -78,7 +78,7 @@ def _grounding(corners: References, answer: str) -> float:
 
 def _pairs(reference: object, answer: str) -> float:
     try:
-        return best_pair_score(alternatives(reference if isinstance(reference, Mapping) else str(reference)), answer)
+        return pair_score(accepted_values(reference if isinstance(reference, Mapping) else str(reference)), answer)
     except ValueError:  # a reference that is no dictionary scores 0, as published
         return 0.0
 

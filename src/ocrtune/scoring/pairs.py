@@ -6,17 +6,16 @@ values are equal but for case and spaces. (`fields` holds a true F1.)
 
 from __future__ import annotations
 
-import itertools
 import json
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 from ocrtune.scoring.literals import read_literal
 
 _FENCE = re.compile(r"```(?:python|json)?\n(.*?)\n```", re.DOTALL | re.IGNORECASE)
 _PAIR = re.compile(r"""["']?([\w\s]+)["']?\s*[:=]\s*["']?([^\n,"'{}]+)["']?""")
 
-Pairs = dict[str, object]
+Accepted = dict[str, list[object]]
 
 
 def read_pairs(answer: str) -> dict[str, str]:
@@ -50,18 +49,16 @@ def _parse(content: str) -> object:
     return None if parsed is not None else {key.strip(): value.strip() for key, value in found}
 
 
-def alternatives(reference: str | Mapping[str, object]) -> list[Pairs]:
-    """Every reference the accepted values of each key combine to (Cartesian product).
+def accepted_values(reference: str | Mapping[str, object]) -> Accepted:
+    """The accepted values of each key of a reference.
 
     Text is JSON or a Python literal; a value in it that is no list has one form. Slip of the published code, on which its
     figures rest: given a *dictionary*, it takes a bare text value apart into characters, each an accepted value of its own.
     Raises ValueError when the text is no dictionary, or a bare value of a dictionary is a number.
     """
     if isinstance(reference, str):
-        values = {key: value if isinstance(value, list) else [value] for key, value in _dictionary(reference).items()}
-    else:
-        values = {key: _items(key, value) for key, value in reference.items()}
-    return [dict(zip(values, combination, strict=True)) for combination in itertools.product(*values.values())]
+        return {key: value if isinstance(value, list) else [value] for key, value in _dictionary(reference).items()}
+    return {key: _items(key, value) for key, value in reference.items()}
 
 
 def _items(key: str, value: object) -> list[object]:
@@ -87,36 +84,28 @@ def _literal(text: object) -> object:
     return read_literal(text) if isinstance(text, str) else text
 
 
-def pair_score(reference: Mapping[str, object], answer: Mapping[str, str]) -> float:
-    """The share of all keys whose values are equal but for case and spaces; 0 when neither side has any.
+def pair_score(accepted: Mapping[str, Sequence[object]], answer: str) -> float:
+    """The share of all keys whose value in the answer is an accepted one but for case and spaces; 0 without any key.
 
-    A key with the value None on the one side and absent on the other is not counted. Raises ValueError for a reference value
-    that is neither text nor empty (the published code cannot fold it).
+    Published as the best score over all combinations of accepted values, which is the same. A key that may be None and is
+    absent from the answer is not counted. An accepted value that is neither text nor empty cannot be folded by the published
+    code; it is left out, and a key with no other makes the score 0.
     """
-    hits: list[float] = []
-    for key in {*reference, *answer}:
-        wanted, found = _fold(reference.get(key)), _fold(answer.get(key))
-        if wanted is None and found is None:
-            continue
-        hits.append(1.0 if wanted == found else 0.0)
-    return sum(hits) / len(hits) if hits else 0
+    found = read_pairs(answer)
+    hits = passed = 0
+    for key, values in accepted.items():
+        usable = [value for value in values if not value or isinstance(value, str)]
+        if not usable:
+            return 0
+        if key in found:
+            value = _fold(found[key])
+            hits += any(_fold(one) == value for one in usable)
+        else:
+            passed += any(one is None for one in usable)
+    keys = len({*accepted, *found}) - passed
+    return hits / keys if keys else 0
 
 
 def _fold(value: object) -> object:
-    if not value:  # None is absent; an empty text, a zero or an empty list is compared as it is
-        return value
-    if not isinstance(value, str):
-        raise ValueError(f"a reference value must be a text, not {value!r}")
-    return value.lower().strip().replace("\n", " ").replace(" ", "")
-
-
-def best_pair_score(references: Iterable[Mapping[str, object]], answer: str) -> float:
-    """The best score over the alternatives; one that cannot be compared (`pair_score`) counts 0."""
-    found = read_pairs(answer)
-    best: float = 0
-    for reference in references:
-        try:
-            best = max(best, pair_score(reference, found))
-        except ValueError:
-            continue
-    return best
+    """An empty value is compared as it is: None, zero or an empty list equal no text."""
+    return value.lower().strip().replace("\n", " ").replace(" ", "") if isinstance(value, str) else value

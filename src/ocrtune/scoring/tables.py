@@ -37,7 +37,9 @@ class _Tree(NamedTuple):
 
 
 def teds(reference: str, reading: str, *, structure_only: bool = False) -> float:
-    """1 − tree edit distance / nodes of the larger table, in 0..1, of the first table in the body of each.
+    """1 − tree edit distance / nodes inside the larger table, of the first table in the body of each.
+
+    At most 1; small tables that have nothing in common can fall below 0, because the outermost node is not counted.
 
     0 when either text is empty or has no table there. Raises ValueError for what cannot be scored: a colspan or rowspan that
     is no number, markup that the parser gives up on, two tables without any node inside; published scorers count that as 0.

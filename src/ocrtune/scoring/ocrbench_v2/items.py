@@ -35,7 +35,7 @@ class Item(NamedTuple):
 
 
 class Outcome(NamedTuple):
-    """A score in 0..1; `ignored` ones stay out of all averages."""
+    """A score in 0..1 (a table with nothing right can fall below 0: `tables.teds`); `ignored` ones stay out of all averages."""
 
     value: float
     ignored: bool = False

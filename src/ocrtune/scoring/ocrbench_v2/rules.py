@@ -14,7 +14,7 @@ from ocrtune.scoring.ocrbench_v2.markup import chart_score, table_score
 from ocrtune.scoring.ocrbench_v2.spotting import spotting_score
 from ocrtune.scoring.outline import steds
 from ocrtune.scoring.pagetext import page_score
-from ocrtune.scoring.pairs import alternatives, best_pair_score, read_pairs
+from ocrtune.scoring.pairs import accepted_values, pair_score, read_pairs
 from ocrtune.scoring.vqa import CASED, CHINESE, ENGLISH, contained_or_similar, letters_equal
 
 _GRID = 1000  # coordinates are on a 0..1000 grid
@@ -139,10 +139,10 @@ def _document(asked: _Asked) -> Outcome:
 def _pairs(asked: _Asked) -> Outcome:
     reference = asked.item.reference
     try:
-        accepted = alternatives(reference if isinstance(reference, Mapping) else str(reference))
+        accepted = accepted_values(reference if isinstance(reference, Mapping) else str(reference))
     except ValueError:
         return Outcome(0)
-    return Outcome(best_pair_score(accepted, asked.answer))
+    return Outcome(pair_score(accepted, asked.answer))
 
 
 def _pairs_cn(asked: _Asked) -> Outcome:
@@ -153,7 +153,7 @@ def _pairs_cn(asked: _Asked) -> Outcome:
     if not isinstance(literal, Mapping):
         return Outcome(0)
     lists = {key: value if isinstance(value, list) else [value] for key, value in literal.items()}
-    return Outcome(best_pair_score(alternatives(lists), asked.answer))
+    return Outcome(pair_score(lists, asked.answer))
 
 
 def _position(asked: _Asked) -> Outcome:
