@@ -43,7 +43,11 @@ SAFE_TAG = re.compile(
     rf"</?(?:{'|'.join(sorted(INLINE))}|caption|thead|tbody|tfoot|table|tr)\s*/?>|<t[dh]{SPAN}\s*/?>|</t[dh]\s*>", re.IGNORECASE
 )
 UNSAFE_LINK = re.compile(r"\](?=[(:](?!\s*<?(?:https?://|mailto:|#)))", re.IGNORECASE)
-FORMULA = re.compile(r"\$\$.+?\$\$|\$(?![\s\d])[^$\n]{0,500}?(?<!\s)\$(?!\d)", re.DOTALL)
+FORMULA = re.compile(
+    r"\$\$.+?\$\$|\$(?![\s\d])[^$\n]{0,500}?(?<!\s)\$(?!\d)|\$(?!\d)[^\S\n]*(?=[^$\n]{0,500}[\\^_])[^$\n]{1,500}\$(?!\d)",
+    re.DOTALL,
+)
+CIRCLED = re.compile(r"\\textcircled\s*\{?\s*([1-9]|1\d|20)(?!\d)\s*\}?")
 TEX = re.compile(r"(?<!\\)\$|\\\[|\\\(")  # words with formulas among them
 PREAMBLE = re.compile(r"\\(?:usepackage|documentclass)(?:\[[^\]\n]*\])?\{[^}\n]*\}|\\(?:begin|end)\{document\}")
 
@@ -53,9 +57,14 @@ def markdown(text: str) -> str:
     go to the web or nowhere, pictures are links. Formulas between dollars keep their meaning."""
     out, at = [], 0
     for formula in FORMULA.finditer(text):
-        out += [_quiet(text[at : formula.start()]), spaced(formula[0])]
+        out += [_quiet(text[at : formula.start()]), spaced(tight(formula[0]))]
         at = formula.end()
     return "".join([*out, _quiet(text[at:])])
+
+
+def tight(formula: str) -> str:
+    """Viewers take dollars for those of a formula only where no space stands inside of them; models write some."""
+    return formula if formula.startswith("$$") else f"${formula[1:-1].strip()}$"
 
 
 def spaced(latex: str) -> str:
@@ -102,7 +111,7 @@ def clean_table(fragment: str) -> str:
 
 def mathml(latex: str, *, display: bool) -> str:
     """A formula as MathML; the LaTeX itself, as code, where it cannot be read."""
-    source = bare_formula(latex)
+    source = CIRCLED.sub(lambda number: chr(0x245F + int(number[1])), bare_formula(latex))
     shown = f"<code>{html.escape(source)}</code>"
     if len(source) > LONGEST_FORMULA:
         return shown

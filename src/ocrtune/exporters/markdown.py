@@ -123,7 +123,7 @@ def _cell(clean: str) -> str:
     clean = " ".join(clean.split())
     for formula in _sanitise.FORMULA.finditer(clean):
         if "<" not in formula[0]:
-            out += [_signs(clean[at : formula.start()]), formula[0].replace("|", r"\vert ")]
+            out += [_signs(clean[at : formula.start()]), _sanitise.tight(formula[0]).replace("|", r"\vert ")]
             at = formula.end()
     return "".join([*out, _signs(clean[at:])])
 

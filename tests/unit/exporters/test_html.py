@@ -168,6 +168,12 @@ def test_formulas_in_cells_are_rendered_and_amounts_of_money_are_not() -> None:
     assert "<msub><mi>x</mi><mn>1</mn></msub>" in out and "$5 or $6" in out
 
 
+def test_formulas_in_words_are_rendered_with_or_without_spaces_inside_their_dollars() -> None:
+    text = "from $x_1$ and y to $ \\pm 5 $ for $5 or $6 \\, each $ ^{\\textcircled{3}} $"
+    out = html(Page(number=1, regions=(Region(markup="markdown", text=text),)))
+    assert out.count("<math") == 3 and "±" in out and "③" in out and "for $5 or $6" in out
+
+
 def test_a_formula_that_cannot_be_read_is_shown_as_latex() -> None:
     for latex in (r"\frac{", r"\begin{array}{", "x" * 5000):
         assert f"<code>{latex}</code>" in html(Page(number=1, regions=(Region(kind="formula", markup="latex", text=latex),))), (

@@ -101,6 +101,14 @@ def test_a_simple_table_is_a_pipe_table() -> None:
     assert out == "| a\\|b | $x_1$ |\n| --- | --- |\n| 1\\_2 | x<sup>2</sup><br>y &lt; z |"
 
 
+def test_formulas_get_the_dollars_that_viewers_take_for_those_of_formulas() -> None:
+    assert written(Region(markup="markdown", text="a $ x_1 $ and $ 5 or $ \\pm<b $")) == "a $x_1$ and $ 5 or $\\pm< b$"
+    assert written(Region(markup="markdown", text="a $ x_1 $ costs $5")) == "a $x_1$ costs $5"
+    assert written(Region(kind="table", markup="html", text="<table><td>$ |x_1| $ and $5</td></table>")).startswith(
+        "| $\\vert x_1\\vert $ and \\$5 |"
+    )
+
+
 def test_a_table_with_spans_stays_html_without_anything_else_in_it() -> None:
     hostile = TABLE.replace("<table>", "<table onclick=x style=y>\n\n").replace(
         "2025", "<img src=x onerror=y>2025<script>z</script>"
