@@ -73,7 +73,8 @@ class Pictures:
     async def _prepared(self, image: ImageRef) -> Picture:
         if image.page is None and (picture := await asyncio.to_thread(self._whole_file, image)) is not None:
             return picture
-        seen = self._sight.sees(image.size or await asyncio.to_thread(_own_size, image))
+        own: Size = await asyncio.to_thread(_own_size, image) if image.size is None else image.size
+        seen = self._sight.sees(own)
         made = await asyncio.wrap_future(rendering.submit(image.model_copy(update={"width": seen.width, "height": seen.height})))
         size = self._sight.sees(made.size)  # a scan's own bytes may be a pixel less or more
         if self._folder is None:
