@@ -20,7 +20,7 @@ Matrix = tuple[float, float, float, float, float, float]
 IDENTITY: Matrix = (1.0, 0.0, 0.0, 1.0, 0.0, 0.0)
 LONGEST_SIDE = 30_000  # pixels; a JPEG ends at 65 535
 MOST_PAGES = 100_000
-PROBE_AREA = 80_000  # pixels at which colours of a page are looked for: 29 dpi of A4
+SMALL = 320_000  # pixels of a picture in which each one is looked at for its colour
 COLOUR = 10  # of 255, between two channels of a pixel; the tint of a scanner's lamp is below
 ALIKE = 12.0  # of 255, mean difference between two shrunk views of one picture
 DEPTH = 8  # forms within forms
@@ -70,56 +70,45 @@ def upright_size(page: Any, turn: int, dpi: float, most: int, name: str) -> Size
 
 
 def view(page: Any, size: Size, turn: int) -> Image:
-    """The page on white at exactly `size`, turned, annotations and form fields drawn: grey ("L") where it has no
-    colour, else "RGBX"."""
-    import pypdfium2.raw as pdfium
-
-    if not any(drawn.kind == pdfium.FPDF_PAGEOBJ_IMAGE for drawn in objects(page)):
-        scale = math.sqrt(PROBE_AREA / (size.width * size.height))
-        small = Size(max(round(size.width * scale), 1), max(round(size.height * scale), 1))
-        colour = scale < 1 and is_coloured(_rendered(page, small, turn, grey=False))
-        return _rendered(page, size, turn, grey=not colour and scale < 1)
-    image = _rendered(page, size, turn, grey=False)  # pictures would be decoded twice, and pdfium is slow with them in grey
+    """The page on white at exactly `size`, turned, annotations and form fields drawn: grey ("L") where it has no colour, else
+    "RGBX". Never drawn in grey by pdfium: it then puts letters at whole pixels, and pictures cost it more."""
+    image = _rendered(page, size, turn)
     return image if is_coloured(image) else image.convert("L")
 
 
 def ink(page: Any, size: Size, turn: int) -> Image:
     """The page in grey at a small size."""
-    return _rendered(page, size, turn, grey=False).convert("L")
+    return _rendered(page, size, turn).convert("L")
 
 
 def is_coloured(image: Image) -> bool:
     """Whether some place of a picture of three or more channels is not grey; in large ones, 8 × 8 pixels are one place."""
     from PIL import ImageChops
 
-    small = image.reduce(8) if image.width * image.height > 4 * PROBE_AREA else image
+    small = image.reduce(8) if image.width * image.height > SMALL else image
     red, green, blue, *_ = small.split()
     differences = (ImageChops.difference(red, green), ImageChops.difference(green, blue), ImageChops.difference(red, blue))
     return any(int(difference.getextrema()[1]) > COLOUR for difference in differences)  # type: ignore[arg-type]
 
 
-def _rendered(page: Any, size: Size, turn: int, *, grey: bool) -> Image:
+def _rendered(page: Any, size: Size, turn: int) -> Image:
     import pypdfium2.raw as pdfium
     from PIL import Image as Pillow
 
-    stride = size.width * (1 if grey else 4)
-    pixels = bytearray(b"\xff") * (stride * size.height)
+    pixels = bytearray(b"\xff") * (4 * size.width * size.height)
     memory = (ctypes.c_char * len(pixels)).from_buffer(pixels)
-    form = pdfium.FPDFBitmap_Gray if grey else pdfium.FPDFBitmap_BGRx
-    bitmap = pdfium.FPDFBitmap_CreateEx(size.width, size.height, form, ctypes.addressof(memory), stride)
+    stride = 4 * size.width
+    bitmap = pdfium.FPDFBitmap_CreateEx(size.width, size.height, pdfium.FPDFBitmap_BGRx, ctypes.addressof(memory), stride)
     if not bitmap:
         raise MemoryError
-    # never both: pdfium ends the process where it is to swap the bytes of a grey pixel
-    flags = pdfium.FPDF_ANNOT | (pdfium.FPDF_GRAYSCALE if grey else pdfium.FPDF_REVERSE_BYTE_ORDER)
-    place = (0, 0, size.width, size.height, turn // 90, flags)
+    place = (0, 0, size.width, size.height, turn // 90, pdfium.FPDF_ANNOT | pdfium.FPDF_REVERSE_BYTE_ORDER)
     try:
         pdfium.FPDF_RenderPageBitmap(bitmap, page, *place)
         if page.formenv:
             pdfium.FPDF_FFLDraw(page.formenv, bitmap, page, *place)
     finally:
         pdfium.FPDFBitmap_Destroy(bitmap)
-    mode = "L" if grey else "RGBX"
-    return Pillow.frombuffer(mode, size, pixels, "raw", mode, 0, 1)
+    return Pillow.frombuffer("RGBX", size, pixels, "raw", "RGBX", 0, 1)
 
 
 class Drawn(NamedTuple):
@@ -188,7 +177,7 @@ def own_jpeg(page: Any, size: Size) -> tuple[bytes, Size] | None:
             return None
         image.draft(None, (own.width // 8, own.height // 8))
         image.load()  # to the last byte: a truncated one is not passed on
-        return (content, own) if _alike(image, _rendered(page, Size(*image.size), 0, grey=False)) else None
+        return (content, own) if _alike(image, _rendered(page, Size(*image.size), 0)) else None
 
 
 def _only_picture(page: Any) -> Any:
