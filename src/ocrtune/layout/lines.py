@@ -12,10 +12,11 @@ from typing import NamedTuple
 
 from ocrtune.layout.parts import Rect, Span, SpanWord, bounds, overlap, shared, usual
 
-NOISE = 1.2  # ratio by which heights of letters measured on a picture are off
+NOISE, NOISE_PIXELS = 1.2, 3.0  # ratio, and pixels, by which heights of letters measured on a picture are off
 COLUMN_GAP = 1.3  # letter heights between two words of one span: it runs over two columns
-WORD_GAP = 0.9  # letter heights: pieces of one row closer than this are one line
-BRIDGED_GAP = 6.0  # letter heights, where the lines above and below run through
+WORD_GAP = 0.5  # letter heights: pieces of one row closer than this are one line
+WIDE_GAP = 0.9  # letter heights, where the line above or the one below runs through
+BRIDGED_GAP = 6.0  # letter heights, where both do
 MARK_GAP = 5.0  # letter heights between the mark of a list and its text
 BULLET = re.compile(r"[•‣▪▫◦●○■□◆◇►▶➢➤✓✔★☆❖·∙–—*-]|\uf0b7|o(?=\s)")
 NUMBER = re.compile(r"\(?(\d{1,3}|[a-zа-я]|[ivx]{1,4}|[①-⑳])[.)．、]|[①-⑳]|\[\d{1,3}\]|[(（][一二三四五六七八九十\d]{1,3}[)）]")
@@ -85,16 +86,22 @@ def levelled(spans: Sequence[Span]) -> list[Span]:
     """Spans with sizes as a typesetter has them: few and exact. Font sizes stay; heights measured on a picture vary from line to
     line, so that those close to each other become one, from the most usual on.
     """
-    sizes = sorted({span.size for span in spans})
-    middle = usual([s.size for s in spans], [float(len(s.text)) for s in spans])
-    exact = sum(abs(s.size - middle) <= 0.005 * middle for s in spans)
-    if len(spans) < 4 or exact >= 0.5 * len(spans):
+    if len(spans) < 4 or _are_exact([s.size for s in spans]):
         return list(spans)
+    sizes = sorted({span.size for span in spans})
     levels: dict[float, float] = {}
     while rest := [s for s in spans if s.size not in levels]:
         middle = usual([s.size for s in rest], [float(len(s.text)) for s in rest])
-        levels |= {size: middle for size in sizes if size not in levels and middle / NOISE <= size <= middle * NOISE}
+        noise = max(NOISE, 1 + NOISE_PIXELS / middle)
+        levels |= {size: middle for size in sizes if size not in levels and middle / noise <= size <= middle * noise}
     return [span._replace(size=levels[span.size]) for span in spans]
+
+
+def _are_exact(sizes: Sequence[float]) -> bool:
+    """Whether most heights are one and the same, and not only so because they were counted in whole pixels."""
+    middle = sorted(sizes)[len(sizes) // 2]
+    same = sum(abs(size - middle) <= 0.005 * middle for size in sizes)
+    return same >= 0.5 * len(sizes) and sum(size == round(size) for size in sizes) < 0.5 * len(sizes)
 
 
 def pieces(span: Span) -> list[Span]:
@@ -172,4 +179,5 @@ def _same_line(one: Span, other: Span, near: Sequence[Span]) -> bool:
     bridges = [s for s in near if s.box[0] <= one.box[2] - size and s.box[2] >= other.box[0] + size]
     middle = (one.box[1] + one.box[3]) / 2
     close = [b for b in bridges if -shared(b.box, one.box, 1) < 0.9 * size and b.size < 1.2 * size]
-    return any(b.box[1] > middle for b in close) and any(b.box[3] < middle for b in close)
+    below, above = any(b.box[1] > middle for b in close), any(b.box[3] < middle for b in close)
+    return (below or above) if gap < WIDE_GAP * size else (below and above)

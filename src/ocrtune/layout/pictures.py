@@ -19,6 +19,7 @@ WORKING = 1200  # pixels of the longer side at which figures are looked for
 LEAST = 1 / 16  # of the page's shorter side: figures are larger on both sides
 DIVIDER = 0.6  # of the page's width: straight lines this long divide a page and belong to no figure
 LONGEST = 10  # times as long as wide: more is a coloured band
+SOLID = 0.35  # of its box is filled by a figure that runs off the page; coloured bands along two edges fill less
 GROWTH = 1.6  # times a figure's area with its labels, at most
 FADED = 24  # grey levels by which something drawn differs from the paper
 TEXTURE = 9.0  # standard deviation of grey in a figure; a plain coloured ground has less
@@ -67,13 +68,16 @@ def figures_in(image: Image, spans: Sequence[Span]) -> list[Rect]:
     least = LEAST * min(small.size)
     drawn = ink & ~_straight(ink, min(small.size) // 12)
     found = []
-    for x, y, w, h, _ in cv2.connectedComponentsWithStats(joined)[2][1:].tolist():
+    for x, y, w, h, count in cv2.connectedComponentsWithStats(joined)[2][1:].tolist():
         part = np.s_[y : y + h, x : x + w]
         if (
-            min(w, h) >= max(least, max(w, h) / LONGEST)
-            and (drawn[part] > 0).mean() > DRAWN
-            and _texture(grey[part], ink[part]) > TEXTURE
+            min(w, h) < max(least, max(w, h) / LONGEST)
+            or (drawn[part] > 0).mean() < DRAWN
+            or _texture(grey[part], ink[part]) < TEXTURE
         ):
+            continue
+        bleeds = x <= 1 or y <= 1 or x + w >= small.width - 1 or y + h >= small.height - 1
+        if not bleeds or count >= SOLID * w * h:
             found.append((x / scale, y / scale, (x + w) / scale, (y + h) / scale))
     return _with_labels(_merged(found), spans, Size(*image.size))
 

@@ -23,6 +23,8 @@ THIN = 0.035  # of the page's height: one line or two
 MARK = 0.05  # of the page's height: the lower of a mark and what it marks
 ASIDE = 0.25  # of the narrower box's width: boxes that run into one another by less stand side by side
 NARROW = 0.15  # of the page's width: a column of marks
+STRIPS = 200  # places across the page at which boxes are looked for
+OPEN = 0.2  # of what the tallest column covers: less is a gutter, crossed by titles only
 CROWD = 150  # boxes that no cut separates: more are no page that a person reads, and the partial order takes cubic time
 
 Places = list[int]
@@ -170,11 +172,37 @@ class _Page(NamedTuple):
             columns = self._split(both, axis=0)
             apart = self._gaps([out[-1], band], 1)[0]
             several = max(len(self._split(out[-1], 0)), len(self._split(band, 0))) > 1
-            if len(columns) > 1 and several and apart <= WIDER * max(self._gaps(columns, 0)) and self._beside(columns):
+            close = apart <= WIDER * max(self._gaps(columns, 0), default=0.0)
+            if len(columns) > 1 and several and close and self._beside(columns) and not self._spanning(out[-1], band, bands):
                 out[-1] = both
             else:
                 out.append(band)
         return out
+
+    def _spanning(self, above: Places, below: Places, bands: list[Places]) -> bool:
+        """Whether one of two bands lies across the gutter of the page, on both sides of which the other has something."""
+        gutter = self._gutter([i for band in bands for i in band])
+        if gutter is None:
+            return False
+        for one, other in ((above, below), (below, above)):
+            across = all(self.boxes[i][0] < gutter < self.boxes[i][2] for i in one)
+            sides = {self.boxes[i][0] > gutter for i in other if not self.boxes[i][0] < gutter < self.boxes[i][2]}
+            if across and len(sides) == 2:
+                return True
+        return False
+
+    def _gutter(self, places: Places) -> float | None:
+        """Where fewest boxes lie, by height, between two places that at least half of the tallest column covers."""
+        left, _, right, _ = bounds(self.boxes[i] for i in places)
+        grid = [left + (right - left) * (at + 0.5) / STRIPS for at in range(STRIPS)]
+        covered = [sum(self._height(i) for i in places if self.boxes[i][0] <= x <= self.boxes[i][2]) for x in grid]
+        full = [at for at, high in enumerate(covered) if high >= 0.5 * max(covered)]
+        inner = range(full[0], full[-1] + 1)
+        least = min(covered[at] for at in inner)
+        if least > OPEN * max(covered):
+            return None
+        lowest = [at for at in inner if covered[at] == least]
+        return grid[lowest[len(lowest) // 2]]
 
     # --- no cut ----------------------------------------------------------------------------------------------------------
 
