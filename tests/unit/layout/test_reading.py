@@ -128,3 +128,12 @@ def test_a_crowd_of_overlapping_boxes_is_ordered_within_seconds() -> None:
     begun = time.process_time()
     assert len(set(order(crowd, A4))) == 1500
     assert time.process_time() - begun < 5
+
+
+def test_a_line_across_both_columns_is_read_before_them_though_it_is_narrow() -> None:
+    """A date in the middle, which touches the left column as little as the right one, above columns that begin with a heading."""
+    date = (390.0, 120.0, 610.0, 132.0)
+    left = [(90.0, 140.0, 260.0, 154.0), (90.0, 166.0, 156.0, 175.0), (90.0, 185.0, 480.0, 600.0)]
+    right = [(518.0, 140.0, 910.0, 186.0), (518.0, 198.0, 910.0, 600.0)]
+    boxes = [(355.0, 85.0, 647.0, 104.0), date, *left, *right]
+    assert order(boxes, Size(1000, 1400)) == [0, 1, 2, 3, 4, 5, 6]
