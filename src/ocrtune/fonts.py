@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import os
 import sys
+import unicodedata
 from importlib.util import find_spec
 from pathlib import Path
 from typing import NamedTuple
@@ -48,7 +50,20 @@ CJK: dict[str, tuple[tuple[str, str, str, int], ...]] = {
         ("Microsoft JhengHei", "msjh.ttc", "msjhbd.ttc", 0),
         ("PMingLiU", "mingliu.ttc", "mingliu.ttc", 1),
     ),
+    "ja": (
+        ("Noto Sans CJK JP", "NotoSansCJK-Regular.ttc", "NotoSansCJK-Bold.ttc", 0),
+        ("Hiragino Sans", "ヒラギノ角ゴシック W3.ttc", "ヒラギノ角ゴシック W6.ttc", 0),
+        ("Yu Gothic", "YuGothR.ttc", "YuGothB.ttc", 0),
+        ("MS Gothic", "msgothic.ttc", "msgothic.ttc", 0),
+    ),
+    "ko": (
+        ("Noto Sans CJK KR", "NotoSansCJK-Regular.ttc", "NotoSansCJK-Bold.ttc", 1),
+        ("Apple SD Gothic Neo", "AppleSDGothicNeo.ttc", "AppleSDGothicNeo.ttc", 0),
+        ("Malgun Gothic", "malgun.ttf", "malgunbd.ttf", 0),
+    ),
 }
+RUNNING = ("Noto Sans", "PT Sans", "Liberation Sans", "Arial", "Carlito", "DejaVu Sans")  # narrow enough for set pages
+SYMBOLS = ("DejaVu Sans", "STIXGeneral")  # signs and formulas; matplotlib brings both
 
 
 class Face(NamedTuple):
@@ -109,3 +124,48 @@ def _known(language: str) -> list[tuple[str, str, str, int]]:
     if language in CJK:
         return list(CJK[language])
     return [(family, regular, bold, 0) for family, cuts in FAMILIES.items() for regular, bold in cuts]
+
+
+def covering(text: str) -> list[Face]:
+    """Faces that set the text together, the one for most of it first. Never empty; letters of scripts without a font here
+    stay uncovered."""
+    latin = faces("en")
+    chosen = [next(face for family in RUNNING for face in latin if face.family == family)]
+    language = ideographs(text)
+    if language is not None:
+        with contextlib.suppress(ResourceError):
+            chosen.append(faces(language)[0])
+    files = _files()
+    for script in sorted({name for c in set(text) if ord(c) > 0x52F and (name := _script(c)) is not None}):
+        names = (f"{cut}{script}-Regular.ttf" for cut in ("NotoSans", "NotoSerif"))
+        found = next((files[name] for name in names if name in files), None)
+        if found is not None:
+            chosen.append(Face(f"Noto {script}", found, files.get(found.name.replace("Regular", "Bold"), found)))
+    return [*chosen, *(face for face in latin if face.family in SYMBOLS and face not in chosen)]
+
+
+def ideographs(text: str) -> str | None:
+    """The language whose forms of ideographs the text asks for, None where it has none: Japanese has kana, Korean Hangul, and
+    of Chinese texts the simplified ones have fewer letters in the traditional character set than in the simplified."""
+    if any("\u3041" <= c <= "\u30ff" for c in text):
+        return "ja"
+    if any("\uac00" <= c <= "\ud7a3" for c in text):
+        return "ko"
+    han = {c for c in text if "\u2e80" <= c <= "\u9fff" or c >= "\U00020000"}
+    if not han and not any("\uff00" <= c <= "\uffef" for c in text):
+        return None
+    simplified, traditional = (sum(_encodes(c, name) for c in han) for name in ("gb2312", "big5"))
+    return "zh-Hans" if simplified >= traditional else "zh-Hant"
+
+
+def _encodes(character: str, encoding: str) -> bool:
+    try:
+        return bool(character.encode(encoding))
+    except UnicodeEncodeError:
+        return False
+
+
+def _script(character: str) -> str | None:
+    """The script by the first word of the character's name, as Noto's files are called."""
+    word = unicodedata.name(character, "").partition(" ")[0]
+    return word.capitalize() if character.isalpha() and word.isalpha() else None

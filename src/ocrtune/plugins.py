@@ -144,6 +144,7 @@ EXPORTERS: Shelf[Exporter] = Shelf(
         "images": "ocrtune.exporters.images:PageImages",
         "overlay": "ocrtune.exporters.images:Overlay",
         "figures": "ocrtune.exporters.figures:Figures",
+        "rebuilt": "ocrtune.exporters.rebuilt:Rebuilt",
     },
 )
 

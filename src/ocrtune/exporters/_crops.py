@@ -22,18 +22,17 @@ FINER, FINEST = 1.15, 3.0  # times the size at which the page was read: less is 
 
 
 class Crop(NamedTuple):
-    """Picture `number` of its page, from 1."""
+    """Region `number` of its kind on the page, from 1."""
 
     number: int
     region: Region
     image: Image
 
 
-def crops(page: Page) -> Iterator[Crop]:
-    """The pictures of a page; nothing where it cannot be seen. Regions without a box have a number but no picture."""
-    asked = [
-        (n, region) for n, region in enumerate((r for r in page.regions if r.kind == "picture"), 1) if region.box is not None
-    ]
+def crops(page: Page, *, kind: str = "picture") -> Iterator[Crop]:
+    """The regions of a kind as pictures; nothing where the page cannot be seen. Regions without a box have only a number."""
+    regions = [region for region in page.regions if region.kind == kind]
+    asked = [(number, region) for number, region in enumerate(regions, 1) if region.box is not None]
     if page.image is None or not asked:
         return
     try:

@@ -7,7 +7,7 @@ its shape, each word as long as its share of the line.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from itertools import pairwise
 from typing import Literal, NamedTuple
 
@@ -36,6 +36,8 @@ class Piece(NamedTuple):
     spaced: bool = False
 
 
+CLOSING, OPENING = frozenset("，。、；：？！）」』】》〉〕…—・ー％"), frozenset("（「『【《〈〔")
+
 Placed = list[Piece]  # a line
 
 
@@ -45,7 +47,7 @@ def lines(page: Page) -> Iterator[Placed]:
     unplaced: list[str] = []
     for region in page.regions:
         if region.words:
-            yield from _from_words(region.words, ratio)
+            yield from word_lines(region.words, ratio)
         elif region.box is None:
             unplaced.append(plain(region))
         elif region.kind == "table" and (tables := grids(region)):
@@ -62,7 +64,8 @@ def lines(page: Page) -> Iterator[Placed]:
 # --- words that were placed ---------------------------------------------------------------------------------------------
 
 
-def _from_words(words: Sequence[Word], ratio: float) -> Iterator[Placed]:
+def word_lines(words: Sequence[Word], ratio: float) -> Iterator[Placed]:
+    """Words that were placed, line by line; `ratio` is the height of the page over its width."""
     pieces = [piece for word in words if (piece := _piece(word, ratio)) is not None]
     line: Placed = []
     for piece in pieces:
@@ -209,12 +212,12 @@ def _wrapped(asked: Sequence[str], width: float, height: float) -> list[str]:
     return [line for paragraph in asked for line in wrap(paragraph, room)]
 
 
-def wrap(text: str, room: float) -> list[str]:
-    """Broken at spaces, and between ideographs, into lines of at most `room` sizes where words allow it."""
+def wrap(text: str, room: float, measure: Callable[[str], float] = advance) -> list[str]:
+    """Broken at spaces, and between ideographs, into lines of at most `room` as `measure` has it where words allow it."""
     broken: list[str] = []
     line = ""
     for part in _parts(text):
-        if line and advance(line) + advance(part.rstrip()) > room:
+        if line and measure(line) + measure(part.rstrip()) > room:
             broken.append(line.rstrip())
             line = ""
         line += part
@@ -222,12 +225,12 @@ def wrap(text: str, room: float) -> list[str]:
 
 
 def _parts(text: str) -> list[str]:
-    """Words with the space after them; every ideograph is one."""
+    """Words with the space after them; every ideograph is one, with the closing marks that may not begin a line."""
     parts: list[str] = []
     for character in text:
         last = parts[-1][-1] if parts else ""
         within = last and not is_wide(character) and not is_wide(last) and last != " "
-        if within or (last and character == " "):
+        if within or (last and (character == " " or character in CLOSING)) or (last and last in OPENING):
             parts[-1] += character
         else:
             parts.append(character)

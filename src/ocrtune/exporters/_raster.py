@@ -103,6 +103,13 @@ def _dpi(said: Any) -> tuple[float, float] | None:
 
 
 def _made(content: bytes, entries: dict[str, Any], size: Size, look: _Look, *, channels: int) -> Raster:
+    width, height = _points(size, look)
+    icc = look.icc if look.icc is not None and ICC_SPACES.get(look.icc[16:20]) == channels else None
+    return Raster(content, {"/Width": size.width, "/Height": size.height, **entries}, size, look.orientation, width, height, icc)
+
+
+def _points(size: Size, look: _Look) -> tuple[float, float]:
+    """The size on paper, upright."""
     across, down = look.dpi or (0.0, 0.0)
     longest = max(size)
     placeholder = round(across) in PLACEHOLDERS and across == down and longest / across > LIKELY_LONGEST
@@ -110,10 +117,21 @@ def _made(content: bytes, entries: dict[str, Any], size: Size, look: _Look, *, c
         across = down = max(longest / A4_LONG, POINTS)
     across, down = max(across, longest / LONGEST_PAGE), max(down, longest / LONGEST_PAGE)
     width, height = size.width * POINTS / across, size.height * POINTS / down
-    if look.orientation > 4:
-        width, height = height, width
-    icc = look.icc if look.icc is not None and ICC_SPACES.get(look.icc[16:20]) == channels else None
-    return Raster(content, {"/Width": size.width, "/Height": size.height, **entries}, size, look.orientation, width, height, icc)
+    return (height, width) if look.orientation > 4 else (width, height)
+
+
+def measured(path: Path, frame: int) -> tuple[float, float]:
+    """The size of the picture on paper, upright, in points. Raises InputError where its header cannot be read."""
+    from PIL import Image as Pillow
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        try:
+            with Pillow.open(path) as image:
+                image.seek(frame)
+                return _points(Size(*image.size), _look(image))
+        except (OSError, SyntaxError, ValueError, EOFError, Pillow.DecompressionBombError) as cause:
+            raise InputError(f"{path}: the picture cannot be opened ({cause})") from cause
 
 
 def _jpeg(content: bytes, size: Size, look: _Look) -> Raster:
