@@ -8,7 +8,7 @@ from itertools import pairwise
 
 FITS = 0.75  # of the widest line: a line that ends earlier although the next word had room was ended on purpose
 ITEM = re.compile(r"(?:[-+*•·▪◦‣–—]|\(?\d{1,3}[.)]|\(?[^\W\d_][)])\s")
-HYPHENATED = re.compile(r"[^\W\d_][-‐]\Z")
+HYPHENATED = re.compile(r"[^\W_][-‐]\Z")
 BLANK = re.compile(r"\n\s*\n\s*")
 
 
@@ -33,7 +33,7 @@ def one_line(text: str) -> str:
 
 def _paragraph(text: str) -> str:
     lines = [line.strip() for line in text.split("\n") if line.strip()]
-    widest = max(map(_width, lines))
+    widest = sorted(map(_width, lines))[-1 - len(lines) // 10]  # but for the odd one, in which two columns ran together
     joined = lines[0]
     for last, line in pairwise(lines):
         joined = f"{joined}\n{line}" if _ends(last, line, widest) else _joined(joined, last, line)
@@ -53,7 +53,7 @@ def _joined(text: str, last: str, line: str) -> str:
     if last.endswith("\u00ad"):
         return text[:-1] + line
     if HYPHENATED.search(last) and line[:1].isalnum():
-        return (text[:-1] if line[0].islower() else text) + line
+        return (text[:-1] if line[0].islower() and last[-2].isalpha() else text) + line
     return text + ("" if last and line and _is_cjk(last[-1]) and _is_cjk(line[0]) else " ") + line
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, NamedTuple
+from unicodedata import east_asian_width
 
 from ocrtune.core import Size
 from ocrtune.core.document import Point
@@ -169,13 +170,20 @@ def _alto_points(element: Element) -> tuple[Point, ...]:
 
 
 def _alto_text(line: Element) -> str:
-    """Words with spaces where the file has them, or everywhere where it has none."""
+    """Words with spaces where the line has them; where it has none, everywhere but between Chinese or Japanese words."""
     parts = list(children(line, "String", "SP", "HYP"))
     gap = "" if any(part.tag == "SP" for part in parts) else " "
     words = ["".join(" " if part.tag == "SP" else part.get("CONTENT", "") for part in parts)] if not gap else []
     words += [part.get("CONTENT", "") for part in parts if gap and part.tag == "String"]
     hyphen = "".join(part.get("CONTENT", "") for part in parts if gap and part.tag == "HYP")
-    return " ".join(gap.join(words).split()) + hyphen
+    joined = "".join(word if n == 0 or _closed(words[n - 1], word) else f"{gap}{word}" for n, word in enumerate(words))
+    return " ".join(joined.split()) + hyphen
+
+
+def _closed(one: str, other: str) -> bool:
+    """Han, kana and their punctuation on both sides; Korean has spaces."""
+    sides = one[-1:] + other[:1]
+    return len(sides) == 2 and all(east_asian_width(c) in "WF" and not "\uac00" <= c <= "\ud7a3" for c in sides)
 
 
 def _paired(flat: Sequence[float]) -> tuple[Point, ...]:

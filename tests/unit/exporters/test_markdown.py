@@ -93,7 +93,7 @@ def test_words_divided_at_line_ends_are_joined_and_short_lines_stay() -> None:
     out = written(
         Region(text="Dear Sir,\nthe agree-\nment of the parties of 2019-\n2020 about COVID-\n19 was reached yester\u00ad\nday.")
     )
-    assert out == "Dear Sir,  \nthe agreement of the parties of 2019- 2020 about COVID-19 was reached yesterday."
+    assert out == "Dear Sir,  \nthe agreement of the parties of 2019-2020 about COVID-19 was reached yesterday."
 
 
 def test_a_simple_table_is_a_pipe_table() -> None:

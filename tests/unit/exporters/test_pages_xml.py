@@ -190,6 +190,22 @@ def test_lines_come_back_where_their_words_are(name: str, tmp_path: Path) -> Non
     assert first.box is not None and [round(side) for side in first.box.to_pixels(1000, 2000)] == [100, 400, 575, 460]
 
 
+@pytest.mark.parametrize("name", ["alto", "page"])
+def test_chinese_lines_come_back_without_spaces(name: str, tmp_path: Path) -> None:
+    placed = words("這是 第一 行", 0.1, 0.2)
+    page = Page(
+        number=1, width=1000, height=2000, regions=(Region(text="這是第一行", box=box(0.1, 0.2, 0.9, 0.3), words=placed),)
+    )
+    assert [region.text for region in read_back(name, page, tmp_path, "lines")] == ["這是第一行"]
+
+
+def test_an_outline_is_kept_in_page_xml() -> None:
+    outline = ((0.1, 0.1), (0.5, 0.12), (0.5, 0.2), (0.1, 0.18))
+    region = Region(text="a", box=box(0.1, 0.1, 0.5, 0.2).model_copy(update={"polygon": outline}))
+    root = tree("page", Page(number=1, width=1000, height=1000, regions=(region,)))
+    assert root.find(".//{*}TextRegion/{*}Coords").get("points") == "100,100 500,120 500,200 100,180"
+
+
 def test_cells_of_a_table_come_back_from_page_xml_with_their_places() -> None:
     root = tree("page", full_page())
     (table,) = root.iter("{*}TableRegion")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import sys
 from typing import Any
 
 import pytest
@@ -12,6 +13,7 @@ from hypothesis import strategies as st
 from pages import TABLE, document, exported, full_page
 
 from ocrtune.core import Page, Region
+from ocrtune.errors import MissingExtraError
 from ocrtune.exporters._tables import grids
 
 
@@ -84,6 +86,13 @@ def test_no_cell_of_a_workbook_is_a_formula() -> None:
 def test_without_tables_there_is_no_workbook() -> None:
     pytest.importorskip("openpyxl")
     assert exported("xlsx", document(Page(number=1, regions=(Region(text="a"),)))) == {}
+
+
+def test_without_openpyxl_the_error_says_how_to_get_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "openpyxl", None)
+    with pytest.raises(MissingExtraError) as caught:
+        exported("xlsx", document(full_page()))
+    assert caught.value.hint == 'pip install "ocrtune[export]"'
 
 
 SPANS = st.sampled_from(["", " rowspan=2", " colspan=3", " rowspan=9 colspan=2", " colspan=99999", " rowspan=0", " colspan=x"])
