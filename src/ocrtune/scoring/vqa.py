@@ -73,7 +73,7 @@ def contained_or_similar(references: References, answer: Answer, reading: Readin
 
 def _bare(reference: str, text: str, reading: Reading) -> float:
     # Slip of the published code for a reference that is no list: the comparison sits under "short, but not contained", so
-    # that a long reference always scores 0. (The caseless English rule of OCRBench v2 alone is written as meant.)
+    # that a long reference always scores 0. (Only the official code of OCRBench v2 has its caseless English rule as meant.)
     if not reading.short(reference):
         return 0
     return 1 if reference in text else _similar(reference, text)

@@ -61,16 +61,21 @@ def means(outcomes: Iterable[tuple[str, Outcome]]) -> dict[str, Mean]:
 def summarise(types: Mapping[str, Mean], profile: Profile = "official") -> Summary:
     """Categories are means over their samples; what is made of them depends on the profile.
 
-    `official`, `vlmevalkit`: a language is the plain mean of its categories; there is no combined number.
-    `lmms_legacy`: the same, and the total is the mean of the two languages. `lmms_current`: all three weigh by samples.
+    `official`, `vlmevalkit`: a language is the plain mean of its categories that have samples; there is no combined number.
+    `lmms_legacy`: the plain mean of all its categories, and the total is the mean of the two languages.
+    `lmms_current`: all three weigh by samples.
     """
     english, chinese = _categories(types, ENGLISH), _categories(types, CHINESE)
     if profile == "lmms_current":
         pools = (english.values(), chinese.values(), [*english.values(), *chinese.values()])
         return Summary(english, chinese, *(pool.value if (pool := _pooled(parts)) else None for parts in pools))
-    one, two = _plain(english), _plain(chinese)
-    combined = (one + two) / 2 if profile == "lmms_legacy" and one is not None and two is not None else None
-    return Summary(english, chinese, one, two, combined)
+    if profile == "lmms_legacy":
+        # This profile counts a category without samples as 0: on a part of the data its totals are too low.
+        one, two = (
+            sum(mean.value for mean in found.values()) / len(all_) for found, all_ in ((english, ENGLISH), (chinese, CHINESE))
+        )
+        return Summary(english, chinese, one, two, (one + two) / 2)
+    return Summary(english, chinese, _plain(english), _plain(chinese), None)
 
 
 def _categories(types: Mapping[str, Mean], groups: Mapping[str, tuple[str, ...]]) -> dict[str, Mean]:
