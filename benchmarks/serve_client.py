@@ -5,7 +5,8 @@
 Pages are seen at 200 dpi; without a PDF, text pages are made. The peer renders all pages first and sends PNG from 64 threads,
 as parsers around model servers do; it gets fewer pages, because it holds them all. Each client runs in a process of its own.
 
-busy: mean requests in flight / 64 from the first request to the last; filled: share of that time with 64 in flight.
+busy: mean requests in flight / 64 from the first request to the last; filled: share of that time with 64 in flight; others: share
+of the machine that other programs took meanwhile (Linux).
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ import base64
 import io
 import itertools
 import json
+import os
 import resource
 import subprocess
 import sys
@@ -31,12 +33,13 @@ from ocrtune.dialects.plain import Plain
 from ocrtune.engines.http import Http
 from ocrtune.inference import predict
 from ocrtune.options import EngineOptions
+from ocrtune.rendering._pool import SHARED
 from ocrtune.runs import RunDir
 from ocrtune.testing.server import Behaviour, Served
 
 PLACES = 64
 DPI = 200
-WORDS = "the quick brown fox jumps over a lazy dog while seventeen clerks copy the minutes of the last meeting by hand ".split()
+TEXT = "the quick brown fox jumps over a lazy dog while seventeen clerks copy the minutes of the last meeting by hand"
 
 
 def ours(files: list[str], count: int, url: str, options: dict[str, Any]) -> int:
@@ -48,7 +51,7 @@ def ours(files: list[str], count: int, url: str, options: dict[str, Any]) -> int
     with tempfile.TemporaryDirectory() as folder:
         got = predict(samples, Plain(), engine, RunDir.create("parse", Section(), root=Path(folder)))
     engine.close()
-    rendering.SHARED.close()
+    SHARED.close()  # so that its workers count
     return sum(prediction.finish == "stop" for prediction in got)
 
 
@@ -89,14 +92,26 @@ def _cpu() -> float:
     return sum(used.ru_utime + used.ru_stime for used in map(resource.getrusage, kinds))
 
 
+def _machine() -> float:
+    """CPU seconds that this machine has worked since it started; 0 where it does not say."""
+    try:
+        fields = [int(word) for word in Path("/proc/stat").read_text().splitlines()[0].split()[1:9]]
+    except OSError:
+        return 0.0
+    return (sum(fields) - fields[3] - fields[4]) / os.sysconf("SC_CLK_TCK")
+
+
 def contend(client: str, behaviour: Behaviour, files: list[str], pages: int, options: dict[str, Any]) -> dict[str, Any]:
     with Served(behaviour) as server:
         request = {"files": files, "pages": pages, "url": server.url, "options": options}
         command = [sys.executable, __file__, "--client", client, "--request", json.dumps(request)]
+        begun, before = time.monotonic(), _machine()
         done = subprocess.run(command, capture_output=True, text=True, check=False)
         if done.returncode:
             raise SystemExit(f"{client} failed:\n{done.stderr[-3000:]}")
-        return {"client": client, "pages": pages, **json.loads(done.stdout.splitlines()[-1]), "server": server.stats()}
+        result = {"client": client, "pages": pages, **json.loads(done.stdout.splitlines()[-1]), "server": server.stats()}
+        others = max(0.0, _machine() - before - result["cpu"] - result["server"]["cpu"])
+        return {**result, "others": others / (time.monotonic() - begun) / (os.cpu_count() or 1)}
 
 
 def text_pages(folder: Path, count: int) -> str:
@@ -105,7 +120,7 @@ def text_pages(folder: Path, count: int) -> str:
 
     pdf = FPDF(format="A4")
     pdf.set_font("Times", size=11)
-    words = itertools.cycle(WORDS)
+    words = itertools.cycle(TEXT.split())
     for number in range(count):
         pdf.add_page()
         pdf.multi_cell(0, 5, f"Page {number + 1}. " + " ".join(itertools.islice(words, 700)))
@@ -115,11 +130,10 @@ def text_pages(folder: Path, count: int) -> str:
 
 def row(found: dict[str, Any]) -> str:
     server, pages = found["server"], found["pages"]
-    return (
-        f"| {found['client']} | {found['good']}/{pages} | {server['busy']:.1%} | {server['filled']:.1%} | {pages / found['wall']:.1f} "
-        f"| {1000 * found['cpu'] / pages:.1f} | {1000 * found['own'] / pages:.1f} | {server['bytes'] / pages / 1e6:.2f} "
-        f"| {1000 * server['cpu'] / pages:.1f} |"
-    )
+    cells = [found["client"], f"{found['good']}/{pages}", f"{server['busy']:.1%}", f"{server['filled']:.1%}",
+             f"{pages / found['wall']:.1f}", f"{1000 * found['cpu'] / pages:.1f}", f"{1000 * found['own'] / pages:.1f}",
+             f"{server['bytes'] / pages / 1e6:.2f}", f"{1000 * server['cpu'] / pages:.1f}", f"{found['others']:.0%}"]  # fmt: skip
+    return f"| {' | '.join(cells)} |"
 
 
 def main() -> None:
@@ -136,15 +150,15 @@ def main() -> None:
     if asked.client:
         measured(asked.client, asked.request)
         return
-    reply = " ".join(f"{word} {number}" for number, word in enumerate(WORDS * 20))
+    reply = " ".join(f"{word} {number}" for number, word in enumerate(TEXT.split() * 20))
     behaviour = Behaviour(reply=reply, seconds=asked.seconds, events=asked.events, full=PLACES)
     with tempfile.TemporaryDirectory() as folder:
         files = asked.files or [text_pages(Path(folder), 64)]
         found = [contend("ours", behaviour, files, asked.pages, asked.options)]
         if asked.peer_pages:
             found.append(contend("peer", behaviour, files, asked.peer_pages, {}))
-    print("| client | read | busy | filled | pages/s | CPU ms/page | without workers | MB/page | server's CPU ms/page |")
-    print("|---|---|---|---|---|---|---|---|---|")
+    print("| client | read | busy | filled | pages/s | CPU ms/page | without workers | MB/page | server's CPU ms/page | others |")
+    print("|---|---|---|---|---|---|---|---|---|---|")
     for result in found:
         print(row(result))
     if len(found) == 2:
