@@ -132,7 +132,7 @@ class Auto(Pooled):
         key = (way.engine, way.language)
         with self._opening:
             if key not in self._engines:
-                given = {"layout": self.options.layout, "concurrency": self._width}
+                given: dict[str, object] = {"layout": self.options.layout, "concurrency": self._width}
                 if way.engine == TESSERACT:
                     given |= {"language": way.language, "timeout": self.options.timeout}
                 engine = ENGINES.get(way.engine)(EngineOptions.model_validate(given))

@@ -55,7 +55,7 @@ def figures_in(image: Image, spans: Sequence[Span]) -> list[Rect]:
     import numpy as np
 
     scale = min(1.0, WORKING / max(image.size))
-    small = image.convert("L").reduce(max(1, int(1 / scale))) if scale < 1 else image.convert("L")
+    small = image.convert("L").reduce(max(1, round(1 / scale))) if scale < 1 else image.convert("L")
     scale = small.width / image.width
     grey = np.array(small)
     paper = int(np.bincount(grey.reshape(-1), minlength=256).argmax())
