@@ -121,6 +121,12 @@ def test_no_answer_scores_nothing_in_any_type() -> None:
         assert ocrbench_v2.score(Item(name, "", ["x"], bbox=[0, 0, 1, 1]), None) == Outcome(0)
 
 
+def test_a_number_from_a_spreadsheet_is_an_answer_to_a_question_and_nothing_else() -> None:
+    assert ocrbench_v2.score(Item(VQA, "", [7.5]), 7.5).value == 1
+    assert ocrbench_v2.score(Item("text counting en", "", [7], "regression"), 7).value == 1
+    assert ocrbench_v2.score(Item("full-page OCR en", "", ["7"]), 7).value == 0
+
+
 def test_unknown_types_and_methods_are_refused() -> None:
     with pytest.raises(ValueError, match="no task type"):
         ocrbench_v2.score(Item("text spotting cn", "", []), "x")

@@ -32,15 +32,18 @@ class _Asked(NamedTuple):
     synonyms: Synonyms | None
 
 
-def score(item: Item, answer: str | None, *, profile: Profile = "official", synonyms: Synonyms | None = None) -> Outcome:
-    """The published score of one answer; no answer scores 0. `synonyms`: WordNet for METEOR (`wordnet.read`).
+def score(item: Item, answer: str | float | None, *, profile: Profile = "official", synonyms: Synonyms | None = None) -> Outcome:
+    """The published score of one answer. `synonyms`: WordNet for METEOR (`wordnet.read`).
 
+    No answer scores 0. A number, as a spreadsheet gives it, is read as text where a question is answered, and as none else.
     Raises ValueError for an unknown type or method of evaluation.
     """
     rule = TYPES.get(item.type)
     if rule is None:
         raise ValueError(f"{item.type!r} is no task type of OCRBench v2; they are {', '.join(TYPES)}")
-    if answer is None:
+    if isinstance(answer, int | float) and rule in (_vqa, _counting):
+        answer = str(answer)
+    if not isinstance(answer, str):
         return Outcome(0)
     if profile in ("lmms_legacy", "lmms_current"):
         answer = answer.strip()  # the framework strips every answer before a scorer sees it
