@@ -53,7 +53,7 @@ def _span(line: Line) -> Span | None:
     words = tuple(_words(line))
     if not words:
         return None
-    return Span(line.text, line.box, line.height, vertical=line.vertical, words=words)
+    return Span(line.text, line.box, line.height, bold=line.bold, vertical=line.vertical, words=words)
 
 
 def _words(line: Line) -> Iterator[SpanWord]:

@@ -111,14 +111,25 @@ def _bands(stack: Sequence[_Stroke], spans: Sequence[Span]) -> list[_Band]:
     """Rows between the lines, and the one above the first line where it has text in columns: a head without a line on top."""
     high = median(b.y - a.y for a, b in pairwise(stack))
     first = stack[0]
-    head = _inside(spans, (first.left, first.y - 1.6 * high, first.right, first.y))
-    headed = len(_pieces(head)) > 1 and max(s.box[3] for s in head) - min(s.box[1] for s in head) < 1.3 * high
+    head = _lowest(_inside(spans, (first.left, first.y - 1.6 * high, first.right, first.y)))
+    headed = len(_pieces(head)) > 1 and first.y - max(s.box[3] for s in head) < high
     bands = [_Band(min(s.box[1] for s in head), first.y, first.joints, tuple(head))] if headed else []
     for above, below in pairwise(stack):
         inner = _inside(spans, (first.left, above.y, first.right, below.y))
         joints = below.joints if headed else tuple(sorted({*above.joints, *below.joints}))
         bands.append(_Band(above.y, below.y, joints, tuple(inner)))
     return bands
+
+
+def _lowest(spans: Sequence[Span]) -> list[Span]:
+    """The lowest row of text, and the rows close above it that have several cells too."""
+    out: list[Span] = []
+    for line in sorted(spans, key=lambda s: -middle(s.box)[1]):
+        top = min((s.box[1] for s in out), default=line.box[3])
+        row = [s for s in spans if shared(s.box, line.box, 1) > 0.5 * (line.box[3] - line.box[1])]
+        if line not in out and (not out or (top - line.box[3] < 0.5 * line.size and len(row) > 1)):
+            out += [s for s in row if s not in out]
+    return out
 
 
 def _inside(spans: Sequence[Span], box: Rect) -> list[Span]:

@@ -13,8 +13,8 @@ from ocrtune.rendering._trust import Evidence, filled_in, implausible, tile_size
 from ocrtune.rendering._wire import Message
 from ocrtune.textlayer import Affine, Glyph, Line, Rect, build_lines, layer_problem, read_glyphs, visible
 
-HIDDEN, GARBAGE, TURNED, KNOWN = 1, 2, 4, 8
-UPRIGHT = {0: None, KNOWN >> 2: True, (KNOWN | TURNED) >> 2: False}
+HIDDEN, GARBAGE, TURNED, KNOWN, BOLD = 1, 2, 4, 8, 16
+UPRIGHT = {0: None, KNOWN: True, KNOWN | TURNED: False}
 
 
 class TextLayer(NamedTuple):
@@ -64,7 +64,7 @@ def packed(found: TextLayer) -> Message:
 
 def _flags(glyph: Glyph) -> int:
     upright = 0 if glyph.upright is None else KNOWN | (0 if glyph.upright else TURNED)
-    return (HIDDEN if glyph.hidden else 0) | (GARBAGE if glyph.garbage else 0) | upright
+    return (HIDDEN if glyph.hidden else 0) | (GARBAGE if glyph.garbage else 0) | (BOLD if glyph.bold else 0) | upright
 
 
 def unpacked(message: Message) -> TextLayer:
@@ -74,7 +74,7 @@ def unpacked(message: Message) -> TextLayer:
     values = numbers.tolist()
     texts: Sequence[str] = header["glyphs"]
     glyphs = [
-        Glyph(text, _box(values, at), _box(values, at + 4), UPRIGHT[flag >> 2], bool(flag & HIDDEN), bool(flag & GARBAGE))
+        Glyph(text, _box(values, at), _box(values, at + 4), UPRIGHT[flag & (KNOWN | TURNED)], *_marks(flag))
         for text, flag, at in zip(texts, message.parts[1], range(0, 8 * len(texts), 8), strict=True)
     ]
     at, first, lines = 8 * len(texts), 0, []
@@ -84,6 +84,10 @@ def unpacked(message: Message) -> TextLayer:
         at, first = at + 9, first + count
     boxes = [_box(values, start) for start in range(at, len(values), 4)]
     return TextLayer(tuple(lines), tuple(boxes[: header["rules"]]), tuple(boxes[header["rules"] :]), header["problem"])
+
+
+def _marks(flag: int) -> tuple[bool, bool, bool]:
+    return bool(flag & HIDDEN), bool(flag & GARBAGE), bool(flag & BOLD)
 
 
 def _box(values: Sequence[float], at: int) -> Rect:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import re
 import unicodedata
 from collections.abc import Iterable, Sequence
 from ctypes import addressof
@@ -18,6 +19,7 @@ GRID = 1_000_000  # pdfium maps points to whole device units; a device this fine
 LIGATURES = {"ﬀ": "ff", "ﬁ": "fi", "ﬂ": "fl", "ﬃ": "ffi", "ﬄ": "ffl", "ﬅ": "st", "ﬆ": "st"}
 MADE_UP = (10, 13, 32)  # what pdfium writes between characters where a document has nothing
 HYPHENS = frozenset({0x02, 0x2D, 0xAD, 0x2010, 0xFFFE})
+HEAVY = re.compile(rb"bold|black|heavy|(?:^|[-,+ _])(?:cmbx|sfbx|ebgb)", re.IGNORECASE)  # in names of fonts
 UNSEEN = frozenset("\u200b\u200c\u200d\u2060\ufeff\u200e\u200f")
 
 Rect = tuple[float, float, float, float]
@@ -35,6 +37,7 @@ class Glyph(NamedTuple):
     upright: bool | None = None
     hidden: bool = False
     garbage: bool = False
+    bold: bool = False
 
     @property
     def height(self) -> float:
@@ -90,8 +93,8 @@ class Affine(NamedTuple):
 
 
 class _Characters:
-    """The characters of one text page. Calls into pdfium are what reading costs, so none is made twice: render mode and
-    direction are asked once per text object."""
+    """The characters of one text page. Calls into pdfium are what reading costs, so none is made twice: render mode, direction
+    and weight are asked once per text object."""
 
     def __init__(self, textpage: Any, to_pixels: Affine) -> None:
         import pypdfium2.raw as pdfium
@@ -100,7 +103,8 @@ class _Characters:
         self._textpage = textpage
         self._handle = textpage.raw
         self._to_pixels = to_pixels
-        self._objects: dict[int | None, tuple[bool, bool]] = {}
+        self._objects: dict[int | None, tuple[bool, bool, bool]] = {}
+        self._name = ctypes.create_string_buffer(128)
         self._edges = [ctypes.c_double() for _ in range(4)]
         self._edge_pointers = [ctypes.byref(edge) for edge in self._edges]
         self._loose = pdfium.FS_RECTF()
@@ -130,9 +134,9 @@ class _Characters:
         text = _readable(code, code in HYPHENS and self._pdfium.FPDFText_IsHyphen(self._handle, index) == 1)
         if text == "":
             return None
-        hidden, upright = self._object(index)
+        hidden, upright, bold = self._object(index)
         garbage = text == "\ufffd" or self._pdfium.FPDFText_HasUnicodeMapError(self._handle, index) == 1
-        return Glyph(text, self._box(index), self._cell(index), upright, hidden, garbage)
+        return Glyph(text, self._box(index), self._cell(index), upright, hidden, garbage, bold)
 
     def _box(self, index: int) -> Rect:
         left, right, bottom, top = self._edges
@@ -143,16 +147,23 @@ class _Characters:
         self._pdfium.FPDFText_GetLooseCharBox(self._handle, index, self._loose_pointer)
         return self._to_pixels.rect(self._loose.left, self._loose.bottom, self._loose.right, self._loose.top)
 
-    def _object(self, index: int) -> tuple[bool, bool]:
-        """Whether the text object that a character belongs to is invisible, and whether it is upright."""
+    def _object(self, index: int) -> tuple[bool, bool, bool]:
+        """Whether the text object that a character belongs to is invisible, whether it is upright, and whether it is bold."""
         item = self._pdfium.FPDFText_GetTextObject(self._handle, index)
         address = addressof(item.contents) if item else 0
         known = self._objects.get(address)
         if known is None:
             mode = self._pdfium.FPDFTextObj_GetTextRenderMode(item) if item else self._pdfium.FPDF_TEXTRENDERMODE_FILL
             unseen = (self._pdfium.FPDF_TEXTRENDERMODE_INVISIBLE, self._pdfium.FPDF_TEXTRENDERMODE_CLIP)
-            known = self._objects[address] = (mode in unseen, _is_upright(self._textpage, index, self._to_pixels))
+            upright = _is_upright(self._textpage, index, self._to_pixels)
+            known = self._objects[address] = (mode in unseen, upright, self._is_bold(index))
         return known
+
+    def _is_bold(self, index: int) -> bool:
+        """By the font's name: the weight that pdfium gives is a guess for most embedded fonts."""
+        flags = ctypes.c_int()
+        self._pdfium.FPDFText_GetFontInfo(self._handle, index, self._name, len(self._name), ctypes.byref(flags))
+        return HEAVY.search(self._name.value) is not None
 
 
 @lru_cache(4096)

@@ -28,6 +28,12 @@ class Line(NamedTuple):
     upright: bool = True
     vertical: bool = False
 
+    @property
+    def bold(self) -> bool:
+        """Whether most of its letters are."""
+        inked = [glyph for glyph in self.glyphs if glyph.inked]
+        return 2 * sum(glyph.bold for glyph in inked) > len(inked)
+
 
 class Block(NamedTuple):
     """Lines of a paragraph or a heading, one below the other; cells of one row are joined by a space."""
