@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from ocrtune.layout.parts import Rect, Span, SpanWord, bounds, overlap, shared, usual
 
-NOISE, NOISE_PIXELS = 1.2, 3.0  # ratio, and pixels, by which heights of letters measured on a picture are off
+NOISE, NOISE_PIXELS = 1.3, 3.0  # ratio, and pixels, by which heights of letters measured on a picture are off
 COLUMN_GAP = 1.3  # letter heights between two words of one span: it runs over two columns
 WORD_GAP = 0.5  # letter heights: pieces of one row closer than this are one line
 WIDE_GAP = 0.9  # letter heights, where the line above or the one below runs through

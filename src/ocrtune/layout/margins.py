@@ -14,7 +14,7 @@ OUTERMOST = 0.07
 MOST_ROWS = 3
 ENOUGH = 2  # signs that a row is no part of the text
 PAGE_NUMBER = re.compile(
-    r"[-–—·|\[(\s]*((page|pg?\.|seite|стр\.?|с\.|p[aá]g\.?|第)\s*)?(\d{1,4}|[ivxlc]{1,7})(\s*(of|/|из|von|de)\s*\d{1,4})?\s*[页頁]?[-–—·|\])\s]*",
+    r"[-–—·|\[(\s]*((page|pg?\.|seite|стр\.?|с\.|p[aá]g\.?|第)\s*)?(\d{1,5}|[ivxlc]{1,7})(\s*(of|/|из|von|de)\s*\d{1,4})?\s*[页頁]?[-–—·|\])\s]*",
     re.IGNORECASE,
 )
 NUMBERED = re.compile(r"(\d{1,4}\s*[|·—–]?\s+\S.*|\S.*\s+[|·—–]?\s*\d{1,4})")
@@ -89,7 +89,7 @@ def _outside(depth: float, inner: Rect, frame: Rect) -> bool:
 
 
 def _signs(row: Sequence[Line], text: str, width: float, size: float) -> int:
-    edges = len(row) > 1 and row[-1].box[2] - row[0].box[0] > 0.8 * width
+    edges = len(row) > 1 and row[-1].box[2] - row[0].box[0] > 0.75 * width
     small = max(line.size for line in row) < 0.92 * size
     numbered = any(PAGE_NUMBER.fullmatch(line.text.strip()) for line in row) or (
         NUMBERED.fullmatch(text) is not None and len(text) < 90

@@ -20,7 +20,7 @@ def paragraph() -> Setter:
     rng = random.Random(7)
 
     def set_lines(left: float, top: float, width: float, lines: int, **options: float) -> list[Span]:
-        size, step = options.get("size", 20.0), options.get("step", 26.0)
+        size, step = options.get("size", 20.5), options.get("step", 26.0)
         out = []
         for at in range(lines):
             begin = left + (options.get("indent", 0.0) if at == 0 else options.get("hang", 0.0))

@@ -14,7 +14,7 @@ A4 = Size(1000, 1414)
 Setter = Callable[..., list[Span]]
 
 
-def line(text: str, left: float, top: float, size: float = 20.0, *, bold: bool | None = None) -> Span:
+def line(text: str, left: float, top: float, size: float = 20.5, *, bold: bool | None = None) -> Span:
     return Span(text, (left, top, left + 0.5 * size * len(text), top + size), size, bold)
 
 
