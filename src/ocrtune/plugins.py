@@ -145,6 +145,7 @@ EXPORTERS: Shelf[Exporter] = Shelf(
         "overlay": "ocrtune.exporters.images:Overlay",
         "figures": "ocrtune.exporters.figures:Figures",
         "rebuilt": "ocrtune.exporters.rebuilt:Rebuilt",
+        "flow": "ocrtune.exporters.flow:FlowPdf",
     },
 )
 

@@ -87,6 +87,7 @@ class Browser:
             target = self._call("Target.createTarget", {"url": "about:blank"})["targetId"]
             self._session = self._call("Target.attachToTarget", {"targetId": target, "flatten": True})["sessionId"]
             self._call("Page.enable", {}, self._session)
+            self._call("Emulation.setScriptExecutionDisabled", {"value": True}, self._session)
         except BaseException:
             self.__exit__(None, None, None)
             raise
@@ -106,7 +107,8 @@ class Browser:
         self._home.cleanup()
 
     def print_pdf(self, page: str, size: tuple[float, float], margins: tuple[float, float], running: tuple[str, str]) -> bytes:
-        """`page` as PDF. `size` is width and height, `margins` side and top in millimetres, `running` header and footer."""
+        """`page` as PDF, with its headings as bookmarks; scripts in it do not run. `size` is width and height, `margins` side
+        and top in millimetres, `running` header and footer."""
         file = Path(self._home.name) / "page.html"
         file.write_text(page, "utf-8")
         self._call("Page.navigate", {"url": file.as_uri()}, self._session)
@@ -125,6 +127,8 @@ class Browser:
                 "displayHeaderFooter": True,
                 "headerTemplate": running[0],
                 "footerTemplate": running[1],
+                "generateTaggedPDF": True,
+                "generateDocumentOutline": True,
             },
             self._session,
         )
