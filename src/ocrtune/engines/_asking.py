@@ -15,7 +15,7 @@ import aiohttp
 from ocrtune.core import Prompt
 from ocrtune.engines._servers import Fleet, Outcome, Server
 from ocrtune.engines._sight import REMEDY
-from ocrtune.engines.openai import FailedReplyError, Reply, body_of, refusal, streamed, whole
+from ocrtune.engines.openai import FailedReplyError, FullError, Reply, body_of, refusal, streamed, whole
 from ocrtune.errors import EngineError
 from ocrtune.options import EngineOptions
 
@@ -103,7 +103,7 @@ class Asking:
     def _weigh(self, server: Server, failed: FailedReplyError, course: _Course, fleet: Fleet) -> None:
         """What a refusal says about the server, beyond its sample."""
         failure = failed.failure
-        if failure.kind in ("http 429", "http 503"):
+        if isinstance(failed, FullError):
             course.outcome = "refused"
             if failure.kind == "http 429" or failure.retry_after is not None:
                 fleet.hold(server, failure.retry_after)

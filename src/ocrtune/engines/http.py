@@ -17,13 +17,14 @@ from ocrtune.engines._meeting import meet, normalise_url, sessions
 from ocrtune.engines._pictures import Picture, Pictures
 from ocrtune.engines._servers import Fleet, Server
 from ocrtune.engines._sight import Sight
-from ocrtune.engines.openai import CutOffError, FailedReplyError, Reply
+from ocrtune.engines.openai import CutOffError, FailedReplyError, FullError, Reply
 from ocrtune.errors import ConfigError, EngineError, InputError
 from ocrtune.options import EngineOptions
 
 USED = ("model", "base_url", "processor", "send", "concurrency", "timeout", "temperature", "max_pixels", "min_pixels",
         "trust_remote_code")  # fmt: skip
 AHEAD = 4  # pictures are prepared for a quarter of the places beyond those in flight, and for this many at least
+LATER = 3  # times that a request waits for another place before a refusal counts
 
 
 class Http:
@@ -157,12 +158,14 @@ class Http:
         return failure.model_copy(update={"message": failure.message.replace(self._key, "***")}) if self._key else failure
 
     async def _converse(self, prompt: Prompt, pictures: list[Picture]) -> tuple[Reply, float]:
-        """At one server after the other while connections break and others are up: each of them once."""
+        """At one server after the other while connections break and others are up, each of them once; and again, a few times,
+        where a server that is busy with others of ours said "later"."""
         assert self._fleet is not None
         body = body_for(
             prompt, [picture.url for picture in pictures], prefix=self._sight.prefix, temperature=self.options.temperature
         )
         tried: frozenset[str] = frozenset()
+        waits = LATER
         while True:
             server = await self._fleet.take(tried)
             begun = time.monotonic()
@@ -170,6 +173,10 @@ class Http:
                 if failure := self._sight.too_long(prompt, [picture.size for picture in pictures], server.context):
                     raise FailedReplyError(failure.kind, failure.message, retryable=False)
                 return await self._asking.ask(server, body, self._fleet), time.monotonic() - begun
+            except FullError:
+                waits -= 1
+                if waits < 0 or server.flying <= 1:
+                    raise
             except (aiohttp.ClientConnectionError, aiohttp.ClientPayloadError, CutOffError):
                 self._fleet.lost(server)
                 tried |= {server.url}

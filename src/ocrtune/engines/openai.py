@@ -47,6 +47,10 @@ class CutOffError(FailedReplyError):
     """The connection ended in the middle of an answer."""
 
 
+class FullError(FailedReplyError):
+    """The server has no room now."""
+
+
 class _Piece(NamedTuple):
     """What one event, or a whole reply, adds to the answer."""
 
@@ -200,7 +204,8 @@ def _card(model: dict[str, Any]) -> Card:
 def refusal(response: aiohttp.ClientResponse, body: bytes) -> FailedReplyError:
     """An HTTP status other than 200 as the failure of its sample."""
     status = response.status
-    return FailedReplyError(
+    kind = FullError if status in (429, 503) else FailedReplyError
+    return kind(
         f"http {status}",
         error_message(body) or response.reason or "no reason given",
         retryable=status in RETRYABLE or status >= 500,

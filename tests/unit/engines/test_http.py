@@ -459,7 +459,7 @@ def test_the_waist_and_a_shaky_server_together_lose_nothing(
     server: Server, picture: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(inference, "FIRST_PAUSE", 0.001)
-    behaviours = ["ok", "flaky=500", "cut", "status=400", "forever", "flaky=503", "ok", "garbage"]
+    behaviours = ["ok", "flaky=500", "cut", "status=400", "forever", "flaky=502", "ok", "garbage"]
     images = (ImageRef(path=str(picture)),)
     samples = [Sample(id=f"s{i}", group="g", images=images, question=b) for i, b in enumerate(behaviours)]
     run = RunDir.create("evaluate", Section(), root=tmp_path)

@@ -17,7 +17,7 @@ from ocrtune.config import Section
 from ocrtune.core import Answer, ImageRef, Prompt, Sample
 from ocrtune.dialects.plain import Plain
 from ocrtune.engines import _servers
-from ocrtune.engines.http import Http
+from ocrtune.engines.http import LATER, Http
 from ocrtune.errors import EngineError
 from ocrtune.inference import predict
 from ocrtune.options import EngineOptions
@@ -72,8 +72,9 @@ def test_with_faults_in_30_percent_of_requests_every_page_arrives_or_is_marked(p
     assert len(seen["faults"]) == len(FAULTS) and sum(seen["faults"].values()) > 10
     assert all(p.text == server.behaviour.reply or p.finish == "loop" or p.error for p in got)
     assert sum(p.finish == "stop" for p in got) > 45
-    assert all(1 <= len(p.attempts) <= 3 for p in got) and max(seen["asked"]) <= 3
-    assert sum(len(p.attempts) for p in got) == seen["requests"]
+    assert all(1 <= len(p.attempts) <= 3 for p in got) and max(seen["asked"]) <= 3 * (1 + LATER)
+    attempts = sum(len(p.attempts) for p in got)
+    assert attempts <= seen["requests"] <= attempts + seen["faults"]["429"]
 
 
 def test_when_one_of_two_servers_dies_the_other_reads_every_page(pages: list[ImageRef], caplog: pytest.LogCaptureFixture) -> None:
@@ -121,8 +122,9 @@ def test_a_server_without_room_is_asked_less_at_a_time(pages: list[ImageRef]) ->
         answers = list(engine.stream(prompts(pages)))
         limit = engine.servers[0].limit
         engine.close()
-    refused = [a for a in answers if a.error and a.error.kind == "http 429"]
-    assert 2 <= limit < 12 and 28 <= len(refused) <= 42
+        asked = server.stats()["requests"]
+    assert all(a.finish == "stop" for a in answers)  # who was refused waited for a place
+    assert 2 <= limit < 12 and 28 <= asked - len(pages) <= 50
 
 
 def test_a_limit_falls_once_for_requests_that_were_under_way_together_and_grows_again() -> None:
