@@ -71,9 +71,10 @@ def _chains(lines: Sequence[Line], rules: Sequence[Rule]) -> list[list[Line]]:
     for one, others in below.items():
         for other in others:
             above.setdefault(other, []).append(one)
+    sizes = _even_sizes(lines, above, below)
     follows = {}
     for one, others in below.items():
-        if len(others) == 1 and len(above[others[0]]) == 1 and _alike(lines[one], lines[others[0]]):
+        if len(others) == 1 and len(above[others[0]]) == 1 and _alike(lines[one], lines[others[0]], sizes[one], sizes[others[0]]):
             follows[one] = others[0]
     out = []
     for start in sorted(set(range(len(lines))) - set(follows.values())):
@@ -104,16 +105,31 @@ def _nearest(lines: Sequence[Line], rules: Sequence[Rule]) -> dict[int, list[int
 
 
 def _ruled_off(above: Line, below: Line, rules: Sequence[Rule]) -> bool:
-    """Whether a rule runs between the two; one close under the first only underlines it."""
+    """Whether a rule runs between the two for a third of their width; one close under the first only underlines it."""
     top, bottom = above.box[3] + 0.2 * above.size, (below.box[1] + below.box[3]) / 2
+    least = 0.33 * min(above.box[2] - above.box[0], below.box[2] - below.box[0])
     return any(
-        top < rule.box[1] < bottom and min(shared(rule.box, above.box, 0), shared(rule.box, below.box, 0)) > above.size
+        top < rule.box[1] < bottom and min(shared(rule.box, above.box, 0), shared(rule.box, below.box, 0)) > least
         for rule in rules
     )
 
 
-def _alike(one: Line, other: Line) -> bool:
-    if max(one.size, other.size) > SAME_SIZE * min(one.size, other.size):
+def _even_sizes(lines: Sequence[Line], above: dict[int, list[int]], below: dict[int, list[int]]) -> list[float]:
+    """Letter heights, where one line of a column was measured otherwise than both its neighbours, theirs."""
+    sizes = [line.size for line in lines]
+    for at, line in enumerate(lines):
+        if len(above.get(at, ())) != 1 or len(below.get(at, ())) != 1:
+            continue
+        upper, lower = lines[above[at][0]], lines[below[at][0]]
+        steps = _step(upper, line), _step(line, lower)
+        even = max(steps) < 1.15 * min(steps) and line.box[2] - line.box[0] > 0.6 * (upper.box[2] - upper.box[0])
+        if even and upper.size == lower.size and max(line.size, upper.size) < 1.6 * min(line.size, upper.size):
+            sizes[at] = upper.size
+    return sizes
+
+
+def _alike(one: Line, other: Line, *sizes: float) -> bool:
+    if max(sizes) > SAME_SIZE * min(sizes):
         return False
     return one.bold == other.bold or one.bold is None or other.bold is None
 

@@ -21,6 +21,7 @@ DIVIDER = 0.6  # of the page's width: straight lines this long divide a page and
 LONGEST = 10  # times as long as wide: more is a coloured band
 SOLID = 0.35  # of its box is filled by a figure that runs off the page; coloured bands along two edges fill less
 GROWTH = 1.6  # times a figure's area with its labels, at most
+DARK = 100  # grey of a page that is written on in light letters
 FADED = 24  # grey levels by which something drawn differs from the paper
 TEXTURE = 9.0  # standard deviation of grey in a figure; a plain coloured ground has less
 DRAWN = 0.012  # of a figure's area that is ink besides straight lines; a table without its text has less
@@ -160,9 +161,11 @@ def _is_wordy(span: Span) -> bool:
 
 
 def _ink(image: Image) -> Any:
-    """255 where the page is darker than its neighbourhood, 0 elsewhere."""
+    """255 where the page is darker than its neighbourhood (lighter, on a dark page), 0 elsewhere."""
     import cv2
     import numpy as np
 
     grey = np.asarray(image.convert("L"))
+    if np.median(grey[::4, ::4]) < DARK:
+        grey = 255 - grey
     return cv2.adaptiveThreshold(grey, 255, cv2.ADAPTIVE_THRESH_MEAN_C, cv2.THRESH_BINARY_INV, 31, 15)
