@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 from pydantic import Field
+from tqdm import tqdm
 
 from ocrtune.agreement import check
 from ocrtune.config import Names, Section
 from ocrtune.core import Attempt, Decoded, ImageRef, Leaf, Ledger, Page, Prediction, Region, Usage
 from ocrtune.errors import InputError
 from ocrtune.intake import find, named, select
-from ocrtune.rendering import pages
+from ocrtune.rendering import pages, unlock
+
+SEVERAL = 20  # files, from which on opening them takes long enough to be shown
 
 
 class Sheet(NamedTuple):
@@ -56,18 +60,32 @@ class Try(NamedTuple):
 def opened(wanted: Wanted, folder: Path) -> list[Sheet]:
     """The pages of all inputs in order; a file that cannot be opened is one page that says why. Raises InputError where there
     is nothing at all, ConfigError for page numbers that are none."""
+    passwords = () if wanted.password_file is None else _passwords(wanted.password_file)
     files = named(find(wanted.inputs, fetch_into=folder / "fetched" if wanted.urls else None))
-    return [sheet for name, file in files.items() for sheet in _sheets(name, file, wanted)]
+    bar = tqdm(files.items(), desc="opening", unit="file", disable=len(files) < SEVERAL)
+    return [sheet for name, file in bar for sheet in _sheets(name, file, wanted, passwords)]
 
 
-def _sheets(name: str, file: Path, wanted: Wanted) -> Iterator[Sheet]:
+def _sheets(name: str, file: Path, wanted: Wanted, passwords: Sequence[str]) -> Iterator[Sheet]:
     try:
-        images = pages(file.resolve(), dpi=wanted.dpi)
+        images = _unlocked(file.resolve(), wanted.dpi, passwords)
         numbers = select(wanted.pages, len(images)) if wanted.pages else range(1, len(images) + 1)
     except InputError as error:
         yield Sheet(name, 1, file, None, _said(error))
         return
     yield from (Sheet(name, number, file, images[number - 1]) for number in numbers)
+
+
+def _unlocked(file: Path, dpi: int, passwords: Sequence[str]) -> list[ImageRef]:
+    """The pages, with the first of the passwords that opens the file where it is encrypted. Raises InputError."""
+    try:
+        return pages(file, dpi=dpi)
+    except InputError as refused:
+        for password in passwords if "password" in f"{refused} {refused.hint}" else ():
+            unlock(file, password)
+            with contextlib.suppress(InputError):
+                return pages(file, dpi=dpi)
+        raise
 
 
 def _passwords(file: Path) -> list[str]:

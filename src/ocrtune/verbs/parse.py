@@ -41,6 +41,7 @@ log = logging.getLogger("ocrtune")
 
 DOCUMENTS = "documents"
 LEAVES = "pages.jsonl"
+NEEDS = {"md": "figures", "html": "figures", "hocr": "images", "alto": "images", "page": "images"}  # what a format links to
 
 
 class Config(ExportOptions, Rules, Wanted):
@@ -51,7 +52,12 @@ class Config(ExportOptions, Rules, Wanted):
         description="what reads: auto (the model where one is named, else text layer and installed OCR), local, http, "
         "textlayer, tesseract, rapidocr, echo",
     )
-    formats: Names = Field(("md", "html", "json", "pdf"), min_length=1, description="what to write for each document")
+    formats: Names = Field(
+        ("md", "html", "json", "pdf"),
+        min_length=1,
+        description="what to write for each document: md, html, json, txt, pdf (searchable), hocr, alto, page, csv, xlsx, docx, "
+        "figures, images, overlay, rebuilt (PDF in the page's layout), flow (PDF of running text)",
+    )
     check: bool = Field(
         True, description="let text layer or OCR read beside a model: places of words, agreement, what is missing"
     )
@@ -128,7 +134,7 @@ def _sample(config: Config, sheet: Sheet) -> Sample:
 
 def _resolved(config: Config) -> Config:
     """The options with the engine that "auto" stands for, and the dialect that it speaks when nobody says otherwise."""
-    named = "http" if config.base_url is not None else "local" if config.model is not None else config.engine
+    named = "http" if config.base_url else "local" if config.model is not None else config.engine
     engine = named if config.engine == "auto" else config.engine
     native = ENGINES.get(engine).native
     if native is not None:
@@ -150,7 +156,7 @@ class _Bindery:
 
     def __init__(self, config: Config, into: RunDir) -> None:
         options = ExportOptions(**{name: getattr(config, name) for name in ExportOptions.model_fields})
-        self._exporters = [EXPORTERS.get(name)(options) for name in config.formats]
+        self._exporters = [EXPORTERS.get(name)(options) for name in _complete(config.formats)]
         self._into = into
         self._loose: dict[str, dict[int, Page | None]] = {}
         self._sources: dict[str, str] = {}
@@ -192,6 +198,12 @@ class _Bindery:
                 hint = f" ({error.hint})" if error.hint else ""
                 log.warning("%s was not written as %s: %s%s", stem, exporter.name, error, hint)
         return files
+
+
+def _complete(formats: Sequence[str]) -> list[str]:
+    """With the pictures that some formats refer to."""
+    needed = [NEEDS[name] for name in formats if name in NEEDS]
+    return list(dict.fromkeys([*formats, *needed]))
 
 
 def _finish(sheets: Sequence[Sheet], bindery: _Bindery, into: RunDir) -> None:

@@ -23,7 +23,14 @@ Parse = Callable[..., tuple[RunDir, Parsed]]
 @pytest.fixture
 def parsed(tmp_path: Path) -> Parse:
     def go(*inputs: Path | str, **options: Any) -> tuple[RunDir, Parsed]:
-        usual = {"engine": "echo", "model": "text:read", "dpi": 40, "formats": ["txt", "md", "json"], "check": False}
+        usual = {
+            "engine": "echo",
+            "model": "text:read",
+            "dpi": 40,
+            "formats": ["txt", "md", "json"],
+            "check": False,
+            "ladder": [],
+        }
         config = Config(**{"inputs": [str(i) for i in inputs]} | usual | options)
         run = RunDir.create("parse", config, root=tmp_path / "runs")
         with run.guard():
@@ -93,16 +100,16 @@ def test_nothing_there_is_an_error(parsed: Parse, tmp_path: Path) -> None:
 
 def test_truncated_and_looping_pages_say_so(parsed: Parse, tmp_path: Path) -> None:
     image = write_image(tmp_path / "a.png")
-    once: dict[str, Any] = {"ladder": []}
-    assert parsed(image, model="text:0123456789", max_tokens=4, **once)[1].documents[0].pages[0].problems[0].startswith("trunc")
-    looped = parsed(image, model="text:" + "ab " * 300, **once)[1].documents[0].pages[0]
+    assert parsed(image, model="text:0123456789", max_tokens=4)[1].documents[0].pages[0].problems[0].startswith("trunc")
+    looped = parsed(image, model="text:" + "ab " * 300)[1].documents[0].pages[0]
     assert looped.problems == ("loop: the reply ends in repetition",)
     assert looped.ledger is not None and looped.ledger.reply == "ab " * 300
-    assert parsed(image, model="text:", **once)[1].documents[0].pages[0].problems == ("empty: the model said nothing",)
+    assert parsed(image, model="text:")[1].documents[0].pages[0].problems == ("empty: the model said nothing",)
 
 
 def test_the_ladder_is_climbed_once_and_every_attempt_has_its_reason(parsed: Parse, tmp_path: Path) -> None:
-    options: dict[str, Any] = {"model": "text:" + "ab " * 300, "dialect": "layout"}
+    ladder = ["temperature", "pixels", "plain", "grounding", "fallback"]
+    options: dict[str, Any] = {"model": "text:" + "ab " * 300, "dialect": "layout", "ladder": ladder}
     run, result = parsed(write_image(tmp_path / "a.png"), **options)
     ledger = result.documents[0].pages[0].ledger
     assert ledger is not None and ledger.finish == "loop"
@@ -154,6 +161,7 @@ def test_every_frame_of_a_tiff_is_a_page(parsed: Parse, tmp_path: Path) -> None:
     assert last is not None and picture(last).getpixel((0, 0)) == (255, 255, 255)
 
 
+@pytest.mark.skipif(shutil.which("tesseract") is None, reason="tesseract is not installed")
 def test_a_broken_frame_of_a_tiff_fails_alone(parsed: Parse, tmp_path: Path) -> None:
     whole = tmp_path / "fax.tif"
     frames = [Image.effect_noise((64, 64), 90) for _ in range(3)]
@@ -164,7 +172,7 @@ def test_a_broken_frame_of_a_tiff_fails_alone(parsed: Parse, tmp_path: Path) -> 
     content = bytearray(whole.read_bytes())
     content[place : place + 200] = b"\xff" * 200
     whole.write_bytes(content)
-    run, result = parsed(whole)
+    run, result = parsed(whole, engine="tesseract", model=None, language="eng")
     pages = result.documents[0].pages
     assert [bool(p.problems) for p in pages] == [False, True, False] and run.status == "partial"
     assert "frame 2" in pages[1].problems[0]
