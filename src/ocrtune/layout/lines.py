@@ -163,14 +163,14 @@ def _neighbours(spans: Sequence[Span]) -> dict[int, int]:
             follows[one] = other
             taken.add(other)
     size = max((s.size for s in spans), default=0.0)
-    near = [spans[bisect_left(middles, m - 2.5 * size) : bisect_right(middles, m + 2.5 * size)] for m in middles]
+    near = [spans[bisect_left(middles, m - 3.3 * size) : bisect_right(middles, m + 3.3 * size)] for m in middles]
     return {one: other for one, other in follows.items() if _same_line(spans[one], spans[other], near[one])}
 
 
 def _same_line(one: Span, other: Span, near: Sequence[Span]) -> bool:
     size, gap = max(one.size, other.size), other.box[0] - one.box[2]
     if gap < WORD_GAP * min(one.size, other.size):
-        return True
+        return gap < 0 or not _is_gutter(one, other, near)
     mark = one.text.strip()
     if gap < MARK_GAP * size and len(mark) < 10 and any(p.fullmatch(mark) for p in (BULLET, NUMBER, SECTION)):
         return True
@@ -181,3 +181,13 @@ def _same_line(one: Span, other: Span, near: Sequence[Span]) -> bool:
     close = [b for b in bridges if -shared(b.box, one.box, 1) < 0.9 * size and b.size < 1.2 * size]
     below, above = any(b.box[1] > middle for b in close), any(b.box[3] < middle for b in close)
     return (below or above) if gap < WIDE_GAP * size else (below and above)
+
+
+def _is_gutter(one: Span, other: Span, near: Sequence[Span]) -> bool:
+    """Whether the lines around keep the white between two pieces free, and begin where the second piece does: tight columns."""
+    size, at = max(one.size, other.size), (one.box[2] + other.box[0]) / 2
+    height = (one.box[1] + one.box[3]) / 2
+    around = [s for s in near if 0.5 * size < abs((s.box[1] + s.box[3]) / 2 - height) < 3.2 * size]
+    begin = sum(abs(s.box[0] - other.box[0]) < 0.5 * size for s in around)
+    across = sum(s.box[0] < at - 0.5 * size and s.box[2] > at + 0.5 * size for s in around)
+    return begin >= 2 and begin > across

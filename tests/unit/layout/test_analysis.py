@@ -215,3 +215,8 @@ def test_no_text_is_lost_or_doubled_and_the_order_given_does_not_matter(
     mixed = list(given_spans)
     rng.shuffle(mixed)
     assert analyse(mixed, A4, rules=rules, pictures=[(100, 100, 400, 400)]) == regions
+
+
+def test_columns_with_a_tight_gutter_stay_apart(paragraph: Setter) -> None:
+    left, right = paragraph(100, 200, 390, 12), paragraph(498, 200, 390, 12)
+    assert [r.text for r in analyse(shuffled([*left, *right]), A4)] == [text_of(left), text_of(right)]
