@@ -198,7 +198,9 @@ def _table_part(table: Table) -> _Part:
 
 
 def _region(part: _Part, size: Size) -> Region:
-    words = tuple(Word(text=w.text, box=Box.from_pixels(w.box, *size)) for s in part.spans for w in s.words)
+    words = tuple(
+        Word(text=w.text, box=Box.from_pixels(w.box, *size), confidence=w.confidence) for s in part.spans for w in s.words
+    )
     sure = [w.confidence for s in part.spans for w in s.words if w.confidence is not None]
     sure = sure or [s.confidence for s in part.spans if s.confidence is not None]
     return Region(
