@@ -24,16 +24,24 @@ log = logging.getLogger("ocrtune")
 
 TEXT_LAYER = "textlayer"
 SURE = 0.75  # mean confidence of the words from which on no other engine is asked
+WEAK = 0.5  # confidence of a word that may be anything
+MOST_WEAK = 0.15  # of the letters of a page
 STRIP = 0.4  # of a page's height: the part with most ink is enough to find script and orientation
 UPRIGHT = 2.0  # confidence of tesseract from which on its orientation counts; print is at 5 to 30, doubt below 1
 
 
 class Reading(NamedTuple):
-    """An answer, the way it was read, and how sure its words are on the whole."""
+    """An answer, the way it was read, how sure its words are on the whole, and the part of the letters in weak words."""
 
     way: Way
     answer: Answer
-    sure: float
+    sure: float = 0.0
+    weak: float = 1.0
+
+    @property
+    def doubtful(self) -> bool:
+        """Whether another way might do better. A script that the data does not know shows in some of the words at least."""
+        return self.sure < SURE or self.weak > MOST_WEAK
 
 
 class Auto(Pooled):
@@ -54,6 +62,7 @@ class Auto(Pooled):
         self._data: frozenset[str] = frozenset()
         self._absent = ""
         self._hinted: set[str] = set()
+        self._last: dict[str, Way] = {}
 
     def describe(self) -> dict[str, str]:
         said = {"engine": self.name, "language": self.options.language or "by script", "ocr": ", ".join(self._there)}
@@ -90,6 +99,14 @@ class Auto(Pooled):
             raise Unread(Failure(kind="no OCR engine", message=f"{reason}, and no OCR engine is installed: {self._absent}"))
         if self.options.language:
             return _said(self._asked(way := Way(TESSERACT, self.options.language), prompt), way.title, reason)
+        return self._by_ocr(prompt, reason)
+
+    def _by_ocr(self, prompt: Prompt, reason: str) -> Said:
+        """In the way that served the last page of the document, else in the one that the page itself asks for."""
+        path = prompt.images[0].path
+        last = self._last.get(path) if self.options.layout else None
+        if last is not None and not (again := self._read(last, prompt)).doubtful:
+            return _said(again.answer, last.title, f"{reason}; read like other pages of the document")
         stance = self._stance(prompt.images[0])
         script = stance.script if stance is not None else None
         turn: Turn = stance.turn if stance is not None and stance.sure[0] >= UPRIGHT and self.options.layout else 0
@@ -99,6 +116,8 @@ class Auto(Pooled):
             why += "; " + self._hint(script or "", best.way.lacks)
         elif best.answer.why:
             why += "; " + best.answer.why
+        elif not best.doubtful:
+            self._last[path] = best.way
         said = _said(best.answer, best.way.title, why)
         return said._replace(turn=_added(turn, said.turn))
 
@@ -107,22 +126,21 @@ class Auto(Pooled):
         upright = prompt.model_copy(update={"images": tuple(_upright(ref, turn) for ref in prompt.images)})
         readings: list[Reading] = []
         for way in candidates:
-            answer = self._asked(way, upright)
-            reading = Reading(way, answer, self._sure(answer))
-            if reading.sure >= SURE:
-                return reading
-            readings.append(reading)
+            readings.append(self._read(way, upright))
+            if not readings[-1].doubtful:
+                return readings[-1]
         return max(readings, key=lambda reading: (reading.answer.error is None, reading.sure))
 
-    def _sure(self, answer: Answer) -> float:
-        """The mean confidence of the words by their length; 0 where nothing was read, 1 where nobody says."""
+    def _read(self, way: Way, prompt: Prompt) -> Reading:
+        answer = self._asked(way, prompt)
         if answer.error is not None or answer.why is not None:
-            return 0.0
+            return Reading(way, answer)
         if not self.options.layout:
-            return 1.0 if answer.text else 0.0
+            return Reading(way, answer, sure=1.0 if answer.text else 0.0, weak=0.0)
         words = [w for r in self._regions.decode(answer.text or "").regions for w in r.words or () if w.confidence is not None]
-        letters = sum(len(word.text) for word in words)
-        return sum(len(word.text) * (word.confidence or 0.0) for word in words) / letters if letters else 0.0
+        letters = sum(len(word.text) for word in words) or 1
+        sure = sum(len(word.text) * (word.confidence or 0.0) for word in words) / letters
+        return Reading(way, answer, sure, sum(len(w.text) for w in words if (w.confidence or 0.0) < WEAK) / letters)
 
     def _asked(self, way: Way, prompt: Prompt) -> Answer:
         (answer,) = self._engine(way).stream(iter([prompt]))
