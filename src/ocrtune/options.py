@@ -7,7 +7,7 @@ from typing import Any, Literal
 from pydantic import Field, field_validator
 
 from ocrtune import processes
-from ocrtune.config import Section
+from ocrtune.config import Names, Section
 from ocrtune.errors import ConfigError
 
 
@@ -27,9 +27,8 @@ class EngineOptions(Section):
 
     model: str | None = Field(None, description="checkpoint folder, hub id, run:<id>, or the model name on a server")
     adapter: str | None = Field(None, description="PEFT adapter folder on top of the model")
-    base_url: str | None = Field(
-        None,
-        description="OpenAI-compatible server, e.g. http://127.0.0.1:8000/v1 (key: $API_KEY); several with commas between them",
+    base_url: Names = Field(
+        (), description="OpenAI-compatible servers, e.g. http://127.0.0.1:8000/v1 (key: $API_KEY); they share the work"
     )
     processor: str | None = Field(
         None,
@@ -61,17 +60,12 @@ class EngineOptions(Section):
         None, description="chat framing, for families that have several; the family's default when absent"
     )
 
-    @field_validator("base_url", mode="before")
-    @classmethod
-    def _one_text(cls, urls: object) -> object:
-        """A list, as options files have it, with commas between its items."""
-        return ",".join(map(str, urls)) if isinstance(urls, list | tuple) else urls
-
     @field_validator("base_url")
     @classmethod
-    def _no_secret(cls, urls: str | None) -> str | None:
-        """Options are written into run directories."""
-        if urls is not None and any("@" in url.partition("://")[2].partition("/")[0] for url in urls.split(",")):
+    def _no_secret(cls, urls: tuple[str, ...]) -> tuple[str, ...]:
+        """One text may hold several. Options are written into run directories."""
+        urls = tuple(url.strip() for text in urls for url in text.split(",") if url.strip())
+        if any("@" in url.partition("://")[2].partition("/")[0] for url in urls):
             raise ValueError("user and password do not belong into the address; put a key into the environment variable API_KEY")
         return urls
 

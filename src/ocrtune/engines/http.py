@@ -38,11 +38,10 @@ class Http:
 
     def __init__(self, options: EngineOptions) -> None:
         options.only(self.name, *USED)
-        urls = [url for url in (options.base_url or "").split(",") if url.strip()]
-        if not urls:
+        if not options.base_url:
             raise ConfigError("the http engine needs the address of a server", hint="--base-url http://127.0.0.1:8000/v1")
         self.options = options
-        self.servers = [Server(url, options.concurrency) for url in dict.fromkeys(map(normalise_url, urls))]
+        self.servers = [Server(url, options.concurrency) for url in dict.fromkeys(map(normalise_url, options.base_url))]
         self._key = os.environ.get("API_KEY")
         self._sight = Sight(options)
         self._pictures = Pictures(self._sight, options.send)

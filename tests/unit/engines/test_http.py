@@ -334,10 +334,10 @@ def test_a_prompt_may_have_a_temperature_of_its_own(server: Server, picture: Pat
     assert server.requests[0]["temperature"] == 0.7
 
 
-def test_several_addresses_are_one_option() -> None:
-    options = EngineOptions.model_validate({"base_url": ["h:1", "h:2/v1"]})
-    assert options.base_url == "h:1,h:2/v1"
-    assert [s.url for s in Http(options).servers] == ["http://h:1/v1", "http://h:2/v1"]
+@pytest.mark.parametrize("given", [["h:1", "h:2/v1"], "h:1,h:2/v1", "h:1, h:2,h:2/v1,"])
+def test_several_addresses_are_several_servers(given: object) -> None:
+    engine = Http(EngineOptions.model_validate({"base_url": given}))
+    assert [s.url for s in engine.servers] == ["http://h:1/v1", "http://h:2/v1"]
     with pytest.raises(ValidationError, match="API_KEY"):
         EngineOptions(base_url="https://h/v1,https://me:secret@h/v1")
 
