@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import io
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -29,10 +29,15 @@ class Crop(NamedTuple):
     image: Image
 
 
-def crops(page: Page, *, kind: str = "picture") -> Iterator[Crop]:
-    """The regions of a kind as pictures; nothing where the page cannot be seen. Regions without a box have only a number."""
+def crops(page: Page, *, kind: str = "picture", where: Callable[[Region], bool] | None = None) -> Iterator[Crop]:
+    """The regions of a kind as pictures, all or those `where` it holds; nothing where the page cannot be seen. Regions without
+    a box have only a number."""
     regions = [region for region in page.regions if region.kind == kind]
-    asked = [(number, region) for number, region in enumerate(regions, 1) if region.box is not None]
+    asked = [
+        (number, region)
+        for number, region in enumerate(regions, 1)
+        if region.box is not None and (where is None or where(region))
+    ]
     if page.image is None or not asked:
         return
     try:

@@ -38,6 +38,7 @@ class Flow:
         regions = [region.text for page in document.pages for region in page.regions]
         self.setter = Typesetter("\n".join([*regions, *(p for page in document.pages for p in page.problems), "•"]), stem)
         self.at = FOOT + 1
+        self._formulas: dict[int, Image] = {}
 
     def pdf(self) -> bytes:
         self._new_page()
@@ -54,6 +55,7 @@ class Flow:
             self._text(problem, 9.0)
         self.setter.colour(0, 0, 0)
         figures = {f"figures/{page.number:04d}-{crop.number}.png": crop.image for crop in crops(page)}
+        self._formulas = {id(crop.region): crop.image for crop in crops(page, kind="formula", where=_undrawn)}
         for part in shown(page, headers=self.options.headers):
             if part.figure is not None:
                 if (image := figures.get(part.figure)) is not None:
@@ -66,7 +68,7 @@ class Flow:
             for grid in found:
                 self._table(grid)
         elif region.markup == "latex":
-            self._formula(region.text)
+            self._formula(region)
         elif text := readable(plain(region)).strip():
             if region.kind in BOLD:
                 self.at += 0.5 * SIZES[region.kind]
@@ -105,10 +107,14 @@ class Flow:
             self.at += part.height
         self.at += 0.8 * BODY
 
-    def _formula(self, latex: str) -> None:
-        made = drawing(latex)
+    def _formula(self, region: Region) -> None:
+        """Drawn; else as it looks in the original; else as plain text."""
+        made = drawing(region.text)
+        if made is None and (image := self._formulas.get(id(region))) is not None:
+            self._figure(image)
+            return
         if made is None:
-            self._text(spoken(latex), BODY, indent=24)
+            self._text(spoken(region.text), BODY, indent=24)
             return
         scale = min(BODY / POINTS * 1.1, COLUMN / made.width)
         self._room(made.height * scale + BODY)
@@ -130,3 +136,7 @@ class Flow:
     def _new_page(self) -> None:
         self.setter.page(WIDTH, HEIGHT)
         self.at = TOP
+
+
+def _undrawn(region: Region) -> bool:
+    return region.markup == "latex" and drawing(region.text) is None

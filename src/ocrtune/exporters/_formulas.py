@@ -13,7 +13,8 @@ LONGEST = 3000  # characters
 POINTS = 12.0
 GAP = 0.35  # between the rows of a formula, in their letter size
 ROWS = re.compile(
-    r"\\begin\{(aligned|align\*?|gathered|gather\*?|split|eqnarray\*?|multline\*?)\}(?:\{[^{}]*\})?(.*?)\\end\{\1\}", re.DOTALL
+    r"\\begin\s*\{\s*(aligned|align\*?|gathered|gather\*?|split|eqnarray\*?|multline\*?|array)\s*\}(?:\s*\{[^{}]*\})?(.*?)\\end\s*\{\s*\1\s*\}",
+    re.DOTALL,
 )
 SPELLINGS = (
     (re.compile(r"\s*([_^])\s*"), r"\1"),
@@ -37,7 +38,7 @@ FRACTION = re.compile(r"\\[dt]?frac\s*\{([^{}]*)\}\s*\{([^{}]*)\}")
 DRESSED = re.compile(
     r"\\(?:mathrm|mathbf|mathit|mathcal|mathbb|text|textrm|textbf|operatorname\*?|overline|hat|bar|vec)\s*\{([^{}]*)\}"
 )
-ENVIRONMENT = re.compile(r"\\(?:begin|end)\s*\{[^{}]*\}")
+ENVIRONMENT = re.compile(r"\\(?:begin|end)\s*\{[^{}]*\}(?:\s*\{[lcr|\s]*\})?")
 SCRIPT = re.compile(r"([\^_])\s*(?:\{([^{}]*)\}|([^\s\\{}]))")
 LATER = {"^": "\ue000", "_": "\ue001"}
 COMMAND = re.compile(r"\\([A-Za-z]+)\s?")
