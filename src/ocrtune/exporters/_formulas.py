@@ -32,6 +32,7 @@ SPELLINGS = (
 )
 FOREIGN = re.compile(r"[\u0400-\u1fff\u2e80-\U0010ffff]")  # no letters of the mathematical fonts
 INLINE = re.compile(r"\$\$(.+?)\$\$|\$([^$\n]+?)\$|\\\((.+?)\\\)", re.DOTALL)
+SIGNS = re.compile(r"[\\^_=+{<>]")
 RAISED = str.maketrans("0123456789+-=()nix", "⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻⁼⁽⁾ⁿⁱˣ")
 LOWERED = str.maketrans("0123456789+-=()aeoxijn", "₀₁₂₃₄₅₆₇₈₉₊₋₌₍₎ₐₑₒₓᵢⱼₙ")
 FRACTION = re.compile(r"\\[dt]?frac\s*\{([^{}]*)\}\s*\{([^{}]*)\}")
@@ -96,7 +97,13 @@ def _rows(latex: str) -> list[str]:
 
 def readable(text: str) -> str:
     """Text with its formulas between dollars as plain letters: `$x_{1}^{2}$` becomes x₁²."""
-    return INLINE.sub(lambda found: spoken(found[1] or found[2] or found[3]), text)
+    return INLINE.sub(_sentence, text)
+
+
+def _sentence(found: re.Match[str]) -> str:
+    """Amounts of money are no formulas."""
+    inner = next(part for part in found.groups() if part)
+    return spoken(inner) if found[3] or SIGNS.search(inner) or len(inner.strip()) == 1 else found[0]
 
 
 def spoken(latex: str) -> str:

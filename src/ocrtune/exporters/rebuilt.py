@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 BOLD = ("title", "section-header")
 BODY_LARGEST, TITLE_LARGEST = 18.0, 60.0  # letter sizes of text whose lines are not known
+FITTING = 0.65
 LETTER_OF_LINE = 0.78  # the letter size in a line's height, as boxes are drawn
 LEAST_STRETCH, MOST_STRETCH = 0.6, 1.6
 Rect = tuple[float, float, float, float]
@@ -80,7 +81,7 @@ class _Sheet:
         self._problems()
 
     def _usual_sizes(self) -> dict[str, float]:
-        """The letter size of most of the text of each kind, so that paragraphs of a page look alike; headings have their own."""
+        """A letter size that fits most text of each kind, so that paragraphs of a page look alike; headings have their own."""
         sizes: dict[str, list[tuple[float, int]]] = {kind: [] for kind in BOLD}
         for region in self.page.regions:
             if region.box is None or region.words or region.markup == "latex" or region.kind in (*BOLD, "table", "picture"):
@@ -89,7 +90,7 @@ class _Sheet:
             box = self._rect(region)
             fitted = self.setter.fitted(text, (box[2], box[3]), largest=BODY_LARGEST)
             sizes.setdefault(region.kind, []).extend([(fitted.size, len(fitted.lines))])
-        return {kind: _weighed_median(found) if found else TITLE_LARGEST for kind, found in sizes.items()}
+        return {kind: _common(found) if found else TITLE_LARGEST for kind, found in sizes.items()}
 
     def _rect(self, region: Region) -> Rect:
         assert region.box is not None
@@ -189,11 +190,11 @@ class _Sheet:
         self.setter.colour(0, 0, 0)
 
 
-def _weighed_median(sizes: list[tuple[float, int]]) -> float:
-    """The size that half of the lines do not exceed."""
-    half = sum(lines for _, lines in sizes) / 2
+def _common(sizes: list[tuple[float, int]]) -> float:
+    """The size that FITTING of the lines have room for."""
+    left = sum(lines for _, lines in sizes) * (1 - FITTING)
     for size, lines in sorted(sizes):
-        half -= lines
-        if half <= 0:
+        left -= lines
+        if left <= 0:
             return size
     return sizes[-1][0]
