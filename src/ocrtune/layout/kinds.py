@@ -141,12 +141,13 @@ def _name_footnotes(blocks: Sequence[Block], out: list[str], body: Body, rules: 
         if block.box[1] < lower or out[at] not in ("text", "list-item"):
             continue
         below = [i for i, b in enumerate(blocks) if b.box[1] > block.box[3] - 1 and shared(b.box, block.box, 0) > 0]
-        if not all(out[i] == "footnote" for i in below):
+        if not all(out[i] == "footnote" or blocks[i].size <= SMALLER * body.size for i in below):
             continue
         small = block.size <= SMALLER * body.size
         marked = FOOTNOTE.match(block.text) is not None
         under = any(_is_note_rule(rule, block, body) for rule in rules)
-        if (marked and (small or under)) or (small and below and blocks[below[0]].box[1] - block.box[3] < block.size):
+        next_note = min((blocks[i].box[1] for i in below if out[i] == "footnote"), default=float("inf"))
+        if (marked and (small or under)) or (small and next_note - block.box[3] < block.size):
             out[at] = "footnote"
 
 

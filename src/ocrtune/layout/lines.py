@@ -83,25 +83,20 @@ def is_bullet(mark: str) -> bool:
 
 
 def levelled(spans: Sequence[Span]) -> list[Span]:
-    """Spans with sizes as a typesetter has them: few and exact. Font sizes stay; heights measured on a picture vary from line to
-    line, so that those close to each other become one, from the most usual on.
+    """Spans with sizes as a typesetter has them: few and exact. Font sizes stay.
+
+    What has a confidence was recognised in a picture: its heights were measured and vary from line to line, so that those close
+    to each other become one, from the most usual on.
     """
-    if len(spans) < 4 or _are_exact([s.size for s in spans]):
+    if not any(s.confidence is not None or any(w.confidence is not None for w in s.words) for s in spans):
         return list(spans)
     sizes = sorted({span.size for span in spans})
     levels: dict[float, float] = {}
     while rest := [s for s in spans if s.size not in levels]:
         middle = usual([s.size for s in rest], [float(len(s.text)) for s in rest])
-        noise = max(NOISE, 1 + NOISE_PIXELS / middle)
+        noise = max(NOISE, 1 + NOISE_PIXELS / max(middle, 1e-6))
         levels |= {size: middle for size in sizes if size not in levels and middle / noise <= size <= middle * noise}
     return [span._replace(size=levels[span.size]) for span in spans]
-
-
-def _are_exact(sizes: Sequence[float]) -> bool:
-    """Whether most heights are one and the same, and not only so because they were counted in whole pixels."""
-    middle = sorted(sizes)[len(sizes) // 2]
-    same = sum(abs(size - middle) <= 0.005 * middle for size in sizes)
-    return same >= 0.5 * len(sizes) and sum(size == round(size) for size in sizes) < 0.5 * len(sizes)
 
 
 def pieces(span: Span) -> list[Span]:

@@ -19,8 +19,9 @@ class SpanWord(NamedTuple):
 class Span(NamedTuple):
     """One line of text, whatever found it. `box` is left, top, right, bottom in pixels of the page picture.
 
-    `size` is the height of its letters in pixels: the font size, or a height measured the same way all over the page; only
-    its ratio to the others' matters. `words`, where given, are in the order of the text.
+    `size` is the height of its letters in pixels: the font size, or a height measured the same way all over the page; only its
+    ratio to the others' matters. It is taken as exact on a page without confidences, else as measured. `words`, where given,
+    are in the order of the text.
     """
 
     text: str

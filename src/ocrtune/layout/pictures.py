@@ -20,7 +20,7 @@ LEAST = 1 / 16  # of the page's shorter side: figures are larger on both sides
 DIVIDER = 0.6  # of the page's width: straight lines this long divide a page and belong to no figure
 LONGEST = 10  # times as long as wide: more is a coloured band
 SOLID = 0.35  # of its box is filled by a figure that runs off the page; coloured bands along two edges fill less
-GROWTH = 1.6  # times a figure's area with its labels, at most
+GROWTH = 2.0  # times a figure's area with its labels, at most
 DARK = 100  # grey of a page that is written on in light letters
 FADED = 24  # grey levels by which something drawn differs from the paper
 TEXTURE = 9.0  # standard deviation of grey in a figure; a plain coloured ground has less
@@ -130,8 +130,10 @@ def _with_labels(boxes: Sequence[Rect], spans: Sequence[Span], size: Size) -> li
         for _ in range(2):
             near = [s for s in left if _beside(s, current)]
             left = [s for s in left if s not in near]
-            current = bounds([current, *(s.box for s in near)])
-        out.append(current if area(current) <= GROWTH * area(box) else box)
+            for span in near:
+                grown = bounds([current, span.box])
+                current = grown if area(grown) <= GROWTH * area(box) else current
+        out.append(current)
     return [(max(b[0], 0.0), max(b[1], 0.0), min(b[2], float(size.width)), min(b[3], float(size.height))) for b in _merged(out)]
 
 
