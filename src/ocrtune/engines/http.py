@@ -139,7 +139,8 @@ class Http:
         except InputError as error:
             failure = Failure(kind="unreadable image", message=str(error))
         except TimeoutError:
-            failure = Failure(kind="timeout", message=f"no complete answer within {self.options.timeout:g} s", retryable=True)
+            message = f"no complete answer within {self.options.timeout:g} s (--timeout)"
+            failure = Failure(kind="timeout", message=message, retryable=True)
         except aiohttp.ClientPayloadError as error:
             failure = Failure(
                 kind="cut off", message=f"the connection ended in the middle of the answer ({error})", retryable=True
