@@ -122,7 +122,7 @@ def _runs(window: Sequence[_Row], columns: Sequence[Extent]) -> list[list[Extent
     """Neighbouring columns that are not running text, two or more."""
     runs: list[list[Extent]] = [[]]
     for column in columns:
-        if _is_prose(_column(window, column), column):
+        if is_prose(_column(window, column), column):
             runs.append([])
         else:
             runs[-1].append(column)
@@ -140,7 +140,7 @@ def _column(window: Sequence[_Row], column: Extent) -> list[Line]:
     return [p for row in window for p in row.pieces if column[0] <= middle(p.box)[0] <= column[1]]
 
 
-def _is_prose(pieces: Sequence[Line], column: Extent) -> bool:
+def is_prose(pieces: Sequence[Line], column: Extent) -> bool:
     """Whether lines of running text fill the column: many of a wide one, nearly all of a narrow one."""
     widths = [(p.box[2] - p.box[0]) / (column[1] - column[0]) for p in pieces]
     width = _width(pieces)

@@ -10,6 +10,7 @@ from ocrtune.core import Box, Region, Size, Word
 from ocrtune.layout.aligned import aligned_tables
 from ocrtune.layout.blocks import Block, build_blocks
 from ocrtune.layout.cells import Table
+from ocrtune.layout.framed import framed_tables
 from ocrtune.layout.grids import ruled_tables
 from ocrtune.layout.kinds import kinds
 from ocrtune.layout.lines import Line, build_lines, levelled, pieces
@@ -83,6 +84,7 @@ class _Frame(NamedTuple):
         rules = [rule for rule in rules if within(rule.box, self.box)]
         tables = ruled_tables(spans, rules, pictures, max(self.size))
         tables += rowed_tables(_without(spans, tables), _free(rules, tables), max(self.size))
+        tables += framed_tables(_without(spans, tables), _free(rules, tables), max(self.size))
         figures, rest = self._figures(_without(spans, tables), [p for p in pictures if not _covered(p, tables)])
         shown = [p.box for p in figures]
         flat, down = [s for s in rest if not s.vertical], [s for s in rest if s.vertical]

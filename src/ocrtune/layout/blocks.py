@@ -212,7 +212,7 @@ def _begins(chain: Sequence[Line], at: int, shape: _Shape, block: Sequence[Line]
     step_in = INDENT * shape.size
     if line.box[0] > last.box[0] + step_in and list_mark(block[0].text) is None:
         back = after is not None and after.box[0] < line.box[0] - step_in
-        if back and len(block) > 1 and block[-2].box[0] < line.box[0] - step_in:
+        if back and (len(block) == 1 or block[-2].box[0] < line.box[0] - step_in):
             return True
     if line.box[0] < last.box[0] - step_in and len(block) > 1 and block[0].box[0] < line.box[0] + 0.3 * shape.size:
         return True

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from itertools import pairwise
 from statistics import median
+from typing import NamedTuple
 
 from ocrtune.layout.cells import Cell, Table, divided, mostly_in
 from ocrtune.layout.lines import build_lines
@@ -69,7 +70,7 @@ def _table(spans: Sequence[Span], rules: Sequence[Rule], near: float, *, strict:
     if len(ys) < 3:
         return None
     homes = _homes(inside, xs, ys)
-    walls = _Walls(across, down, xs, ys, near, added)
+    walls = _Walls(across, down, _Grid(xs, ys, added, near))
     if strict and walls.drawn < MOSTLY_DRAWN:
         return None
     pieces = _merged(walls)
@@ -115,27 +116,32 @@ def _text_rows(homes: dict[Place, list[Span]], ys: Sequence[float]) -> set[float
     return out
 
 
+class _Grid(NamedTuple):
+    """Edges of columns and of rows; those in `added` are told by the text, not drawn. `near`: how far a rule may be off."""
+
+    xs: list[float]
+    ys: list[float]
+    added: set[float]
+    near: float
+
+
 class _Walls:
     """Which lines of the grid are drawn between which cells."""
 
-    def __init__(
-        self, across: Sequence[Rule], down: Sequence[Rule], xs: list[float], ys: list[float], near: float, added: set[float]
-    ) -> None:
+    def __init__(self, across: Sequence[Rule], down: Sequence[Rule], grid: _Grid) -> None:
+        xs, ys, added, near = grid
         rows, columns = self.size = len(ys) - 1, len(xs) - 1
+        lower = [[r for r in across if abs(middle(r.box)[1] - y) <= near] for y in ys[1:-1]]
+        right = [[r for r in down if abs(middle(r.box)[0] - x) <= near] for x in xs[1:-1]]
         self._below = [
-            [ys[r + 1] in added or self._drawn(across, 1, ys[r + 1], xs[c : c + 2], near) for c in range(columns)]
-            for r in range(rows - 1)
+            [ys[r + 1] in added or self._drawn(lower[r], 0, xs[c : c + 2]) for c in range(columns)] for r in range(rows - 1)
         ]
-        self._right = [[self._drawn(down, 0, xs[c + 1], ys[r : r + 2], near) for c in range(columns - 1)] for r in range(rows)]
+        self._right = [[self._drawn(right[c], 1, ys[r : r + 2]) for c in range(columns - 1)] for r in range(rows)]
 
     @staticmethod
-    def _drawn(rules: Sequence[Rule], axis: int, place: float, ends: Sequence[float], near: float) -> bool:
-        """Whether rules at `place` along `axis` cover more than half of the way between `ends`."""
-        covered = sum(
-            max(0.0, min(r.box[3 - axis], ends[1]) - max(r.box[1 - axis], ends[0]))
-            for r in rules
-            if abs(middle(r.box)[axis] - place) <= near
-        )
+    def _drawn(rules: Sequence[Rule], axis: int, ends: Sequence[float]) -> bool:
+        """Whether rules cover more than half of the way between `ends` along `axis`."""
+        covered = sum(max(0.0, min(r.box[axis + 2], ends[1]) - max(r.box[axis], ends[0])) for r in rules)
         return covered > 0.5 * (ends[1] - ends[0])
 
     @property

@@ -134,7 +134,7 @@ def _style(block: Block) -> str:
 
 
 def _name_footnotes(blocks: Sequence[Block], out: list[str], body: Body, rules: Sequence[Rule]) -> None:
-    """From the bottom of each column up: small letters with a mark, or below a rule that is shorter than the column."""
+    """From the bottom of each column up: a mark with small letters or below a short rule, and small text close above one."""
     lower = body.box[1] + 0.5 * (body.box[3] - body.box[1])
     for at in sorted(range(len(blocks)), key=lambda i: -blocks[i].box[1]):
         block = blocks[at]

@@ -15,10 +15,11 @@ NEAR = 0.004  # of the page's longer side: ends this close are at one place
 LEAST_LINES = 3
 HIGHEST = 16.0  # letter heights of a row
 LEAST_ROWS = 0.6  # of the rows have text in two columns or more
+MOST_USUAL, MOST = 2.2, 6.0  # letter heights of text in the usual row, and in any, where lines are drawn whole
 GUTTER = 0.6  # letter heights of white between two columns that no joint of lines parts
 
 
-class _Stroke(NamedTuple):
+class Stroke(NamedTuple):
     """A line across, maybe drawn cell by cell: `joints` are where its pieces meet."""
 
     y: float
@@ -39,12 +40,12 @@ class _Band(NamedTuple):
 def rowed_tables(spans: Sequence[Span], rules: Sequence[Rule], longest: float) -> list[Table]:
     """Tables of at least two rows and two columns; `longest` is the page's longer side in pixels."""
     near = NEAR * longest
-    strokes = sorted(_strokes([r for r in rules if r.horizontal], near))
-    found = (_table(stack, spans, near) for stack in _stacks(strokes, spans, near))
+    every = sorted(strokes([r for r in rules if r.horizontal], near))
+    found = (_table(stack, spans, near) for stack in _stacks(every, spans, near))
     return [table for table in found if table is not None]
 
 
-def _strokes(rules: Sequence[Rule], near: float) -> Iterator[_Stroke]:
+def strokes(rules: Sequence[Rule], near: float) -> Iterator[Stroke]:
     """Rules at one height that meet end to end, as one."""
     for group in _levels(rules, near):
         run: list[Rect] = []
@@ -66,16 +67,16 @@ def _levels(rules: Sequence[Rule], near: float) -> list[list[Rule]]:
     return levels
 
 
-def _stroke(run: Sequence[Rect], near: float) -> _Stroke:
+def _stroke(run: Sequence[Rect], near: float) -> Stroke:
     left, right = run[0][0], max(b[2] for b in run)
     starts = [b[0] for b in run[1:] if left + near < b[0] < right - near]
-    return _Stroke(median(middle(b)[1] for b in run), left, right, tuple(starts))
+    return Stroke(median(middle(b)[1] for b in run), left, right, tuple(starts))
 
 
-def _stacks(strokes: Sequence[_Stroke], spans: Sequence[Span], near: float) -> Iterator[list[_Stroke]]:
+def _stacks(every: Sequence[Stroke], spans: Sequence[Span], near: float) -> Iterator[list[Stroke]]:
     """Lines of one width below each other, no farther apart than a row is high."""
     letter = median(s.size for s in spans) if spans else 0.0
-    waiting = list(strokes)
+    waiting = list(every)
     while waiting:
         stack = [waiting.pop(0)]
         for stroke in list(waiting):
@@ -86,7 +87,7 @@ def _stacks(strokes: Sequence[_Stroke], spans: Sequence[Span], near: float) -> I
             yield stack
 
 
-def _alike(one: _Stroke, other: _Stroke, near: float) -> bool:
+def _alike(one: Stroke, other: Stroke, near: float) -> bool:
     """Whether two lines can be of one table: of one width, and where both are drawn in pieces, one has all joints of the other
     (a wide cell leaves some out)."""
     wide = abs(one.left - other.left) <= 2 * near and abs(one.right - other.right) <= 2 * near
@@ -94,10 +95,11 @@ def _alike(one: _Stroke, other: _Stroke, near: float) -> bool:
     return wide and all(any(abs(a - b) <= near for b in more) for a in fewer)
 
 
-def _table(stack: Sequence[_Stroke], spans: Sequence[Span], near: float) -> Table | None:
+def _table(stack: Sequence[Stroke], spans: Sequence[Span], near: float) -> Table | None:
     bands = [band for band in _bands(stack, spans) if band.spans]
-    edges = _joints(bands, near) or _gutters(bands)
-    if len(bands) < 2 or not edges:
+    joints = _joints(bands, near)
+    edges = joints or _gutters(bands)
+    if len(bands) < 2 or not edges or not (joints or _one_row_each(bands)):
         return None
     rows = [_row(at, band, edges, near) for at, band in enumerate(bands)]
     if sum(sum(bool(cell.spans) for cell in row) > 1 for row in rows) < LEAST_ROWS * len(rows):
@@ -107,7 +109,14 @@ def _table(stack: Sequence[_Stroke], spans: Sequence[Span], near: float) -> Tabl
     return Table(box, tuple(cell for row in rows for cell in row), sources)
 
 
-def _bands(stack: Sequence[_Stroke], spans: Sequence[Span]) -> list[_Band]:
+def _one_row_each(bands: Sequence[_Band]) -> bool:
+    """Whether the lines stand between rows, not around whole tables as books set them."""
+    high = [(max(s.box[3] for s in band.spans) - min(s.box[1] for s in band.spans)) / median(s.size for s in band.spans)
+            for band in bands]  # fmt: skip
+    return median(high) < MOST_USUAL and max(high) < MOST
+
+
+def _bands(stack: Sequence[Stroke], spans: Sequence[Span]) -> list[_Band]:
     """Rows between the lines, and the one above the first line where it has text in columns: a head without a line on top."""
     high = median(b.y - a.y for a, b in pairwise(stack))
     first = stack[0]
