@@ -49,7 +49,8 @@ def drawings(page: Any, to_pixels: Affine, size: Size) -> Drawings:
                 rules.extend(_within(_placed(ends, (1, 0, 0, 1, 0, 0), to_pixels), size) for ends in _rules(outline, strokes))
             letters += sum(_like_a_letter(outline) for outline in outlines) if strokes.filled else 0
     seen = [box for box in pictures if box[2] - box[0] > 1 and box[3] - box[1] > 1]
-    return Drawings(tuple(dict.fromkeys(r for r in rules if _has_length(r))), tuple(dict.fromkeys(seen)), letters)
+    least = SHORTEST * (abs(to_pixels.along_x[0]) + abs(to_pixels.along_x[1]))
+    return Drawings(tuple(dict.fromkeys(r for r in rules if _is_long(r, least))), tuple(dict.fromkeys(seen)), letters)
 
 
 class _Strokes(NamedTuple):
@@ -148,5 +149,5 @@ def _within(box: Rect, size: Size) -> Rect:
     return left, top, max(min(box[2], size.width), left), max(min(box[3], size.height), top)
 
 
-def _has_length(box: Rect) -> bool:
-    return max(box[2] - box[0], box[3] - box[1]) >= SHORTEST and min(box[2] - box[0], box[3] - box[1]) > 0
+def _is_long(box: Rect, least: float) -> bool:
+    return max(box[2] - box[0], box[3] - box[1]) >= least and min(box[2] - box[0], box[3] - box[1]) > 0

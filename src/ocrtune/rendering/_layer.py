@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from ocrtune.core import Size
 from ocrtune.rendering._drawings import drawings
 from ocrtune.rendering._sheets import ink
-from ocrtune.rendering._trust import Evidence, filled_in, implausible, tile_size, uncovered
+from ocrtune.rendering._trust import Evidence, filled_in, implausible, is_blank, tile_size, uncovered
 from ocrtune.rendering._wire import Message
 from ocrtune.textlayer import Affine, Glyph, Line, Rect, build_lines, layer_problem, read_glyphs, visible
 
@@ -33,12 +33,15 @@ def layer(page: Any, size: Size, turn: int, *, hidden: bool) -> Message:
     found = drawings(page, Affine.of(page, size, turn=turn), size)
     seen = visible(glyphs, size, hidden_text=hidden)
     lines = build_lines(seen)
+    small = ink(page, tile_size(size), turn)
     problem = (
         layer_problem(glyphs, size, hidden_text=hidden)
         or implausible("\n".join(line.text for line in lines))
         or filled_in(page)
-        or uncovered(Evidence(ink(page, tile_size(size), turn), size, seen, found))
+        or uncovered(Evidence(small, size, seen, found))
     )
+    if not glyphs and is_blank(small):
+        problem = None  # an empty page has all the text that there is
     return packed(TextLayer(tuple(lines), found.rules, found.pictures, problem))
 
 

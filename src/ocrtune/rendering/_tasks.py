@@ -132,8 +132,11 @@ def _layer(header: dict[str, Any], request: Request, shelf: Shelf) -> Message:
     if kind(request.path) != "pdf":
         return Message({"none": True})
     page = sheet(shelf.pdf(request.path, request.password), request.page or 1, str(request.path))
+    rotation = page.get_rotation()
     try:
-        size = request.size or upright_size(page, request.turn, USUAL_DPI, MAX_PAGE_PIXELS, request.name)
-        return layer(page, size, request.turn, hidden=bool(header.get("hidden")))
+        page.set_rotation((rotation + request.turn) % 360)  # pdfium orders text by how the page stands
+        size = request.size or upright_size(page, 0, USUAL_DPI, MAX_PAGE_PIXELS, request.name)
+        return layer(page, size, 0, hidden=bool(header.get("hidden")))
     finally:
+        page.set_rotation(rotation)
         page.close()
