@@ -160,7 +160,7 @@ def _clear(found: Sequence[Span]) -> float:
 
 def _better(reader: Any, pixels: Any, found: Sequence[Span], *, quarter: int) -> bool:
     """Whether the lines are read with more confidence after so many turns by 90° to the left."""
-    scores = [_read(reader, _turned(_cut(pixels, span.box), quarter))[1] for span in found]
+    scores = [read_whole(reader, _turned(_cut(pixels, span.box), quarter))[1] for span in found]
     return sum(scores) / len(scores) > _clear(found) + 0.1
 
 
@@ -175,13 +175,14 @@ def _is_written_down(reader: Any, pixels: Any, span: Span) -> bool:
     step = (bottom - top) / max(len(letters), 1)
     cells = [_cut(pixels, (left, top + i * step, right, top + (i + 1) * step)) for i in range(min(LETTERS, len(letters)))]
     height = min(cell.shape[0] for cell in cells)
-    said, _ = _read(reader, np.ascontiguousarray(np.concatenate([cell[:height] for cell in cells], axis=1)))
+    said, _ = read_whole(reader, np.ascontiguousarray(np.concatenate([cell[:height] for cell in cells], axis=1)))
     return bool(Levenshtein.normalized_similarity(said, "".join(letters[:LETTERS])) >= ALIKE)
 
 
-def _read(reader: Any, pixels: Any) -> tuple[str, float]:
+def read_whole(reader: Any, pixels: Any) -> tuple[str, float]:
+    """A picture that is one line: its text, and the confidence."""
     found = reader(pixels, use_det=False, use_rec=True, use_cls=False, return_word_box=False)
-    return (found.txts[0], float(found.scores[0])) if found.txts else ("", 0.0)
+    return (" ".join(found.txts), float(found.scores[0])) if found.txts else ("", 0.0)
 
 
 def _cut(pixels: Any, box: Rect) -> Any:

@@ -27,6 +27,7 @@ SURE = 0.75  # mean confidence of the words from which on no other engine is ask
 WEAK = 0.5  # confidence of a word that may be anything
 MOST_WEAK = 0.15  # of the letters of a page
 STRIP = 0.4  # of a page's height: the part with most ink is enough to find script and orientation
+LEAST_HEIGHT = 400  # pixels from which on a part is looked at first
 UPRIGHT = 2.0  # confidence of tesseract from which on its orientation counts; print is at 5 to 30, doubt below 1
 
 
@@ -56,7 +57,7 @@ class Auto(Pooled):
 
     def __init__(self, options: EngineOptions) -> None:
         super().__init__(options)
-        self._engines: dict[tuple[str, str | None], Engine] = {}
+        self._engines: dict[tuple[str, str | None, bool], Engine] = {}
         self._opening = threading.Lock()
         self._there: tuple[str, ...] = ()
         self._data: frozenset[str] = frozenset()
@@ -76,7 +77,7 @@ class Auto(Pooled):
         there, absent = [], []
         for name in (TESSERACT, RAPIDOCR):
             try:
-                self._engine(Way(name, self.options.language if name == TESSERACT else None))
+                self._engine(Way(name, self.options.language if name == TESSERACT else None), self.options.layout)
                 there.append(name)
             except (MissingExtraError, EngineError) as error:
                 if self.options.language and name == TESSERACT:
@@ -91,25 +92,28 @@ class Auto(Pooled):
         self._engines.clear()
 
     def say(self, prompt: Prompt) -> Said:
-        first = self._asked(Way(TEXT_LAYER), prompt)
+        first = self._asked(Way(TEXT_LAYER), prompt, layout=self.options.layout)
         if first.error is None:
             return _said(first, TEXT_LAYER, "its text layer can be trusted")
         reason = first.error.message.rpartition(": ")[2]
         if not self._there:
             raise Unread(Failure(kind="no OCR engine", message=f"{reason}, and no OCR engine is installed: {self._absent}"))
         if self.options.language:
-            return _said(self._asked(way := Way(TESSERACT, self.options.language), prompt), way.title, reason)
+            way = Way(TESSERACT, self.options.language)
+            return _said(self._asked(way, prompt, layout=self.options.layout), way.title, reason)
         return self._by_ocr(prompt, reason)
 
     def _by_ocr(self, prompt: Prompt, reason: str) -> Said:
         """In the way that served the last page of the document, else in the one that the page itself asks for."""
         path = prompt.images[0].path
-        last = self._last.get(path) if self.options.layout else None
+        if not self.options.layout:
+            return self._plainly(prompt, reason)
+        last = self._last.get(path)
         if last is not None and not (again := self._read(last, prompt)).doubtful:
             return _said(again.answer, last.title, f"{reason}; read like other pages of the document")
         stance = self._stance(prompt.images[0])
         script = stance.script if stance is not None else None
-        turn: Turn = stance.turn if stance is not None and stance.sure[0] >= UPRIGHT and self.options.layout else 0
+        turn: Turn = stance.turn if stance is not None and stance.sure[0] >= UPRIGHT else 0
         best = self._best(ways(script, self._there, self._data), prompt, turn)
         why = f"{reason}; {script or 'unknown'} script"
         if best.way.lacks:
@@ -120,6 +124,16 @@ class Auto(Pooled):
             self._last[path] = best.way
         said = _said(best.answer, best.way.title, why)
         return said._replace(turn=_added(turn, said.turn))
+
+    def _plainly(self, prompt: Prompt, reason: str) -> Said:
+        """Plain text has no confidence to choose by: the way follows from the script, of crops with few letters from a
+        reading with places."""
+        stance = self._stance(prompt.images[0])
+        script = stance.script if stance is not None else None
+        found = ways(script, self._there, self._data)
+        first = prompt.model_copy(update={"images": prompt.images[:1]})
+        way = found[0] if script is not None else self._best(found, first, 0).way
+        return _said(self._asked(way, prompt, layout=False), way.title, f"{reason}; {script or 'unknown'} script")
 
     def _best(self, candidates: Sequence[Way], prompt: Prompt, turn: Turn) -> Reading:
         """The first reading that leaves no doubt, else the surest."""
@@ -135,22 +149,20 @@ class Auto(Pooled):
         answer = self._asked(way, prompt)
         if answer.error is not None or answer.why is not None:
             return Reading(way, answer)
-        if not self.options.layout:
-            return Reading(way, answer, sure=1.0 if answer.text else 0.0, weak=0.0)
         words = [w for r in self._regions.decode(answer.text or "").regions for w in r.words or () if w.confidence is not None]
         letters = sum(len(word.text) for word in words) or 1
         sure = sum(len(word.text) * (word.confidence or 0.0) for word in words) / letters
         return Reading(way, answer, sure, sum(len(w.text) for w in words if (w.confidence or 0.0) < WEAK) / letters)
 
-    def _asked(self, way: Way, prompt: Prompt) -> Answer:
-        (answer,) = self._engine(way).stream(iter([prompt]))
+    def _asked(self, way: Way, prompt: Prompt, *, layout: bool = True) -> Answer:
+        (answer,) = self._engine(way, layout).stream(iter([prompt]))
         return answer
 
-    def _engine(self, way: Way) -> Engine:
-        key = (way.engine, way.language)
+    def _engine(self, way: Way, layout: bool) -> Engine:
+        key = (way.engine, way.language, layout)
         with self._opening:
             if key not in self._engines:
-                given: dict[str, object] = {"layout": self.options.layout, "concurrency": self._width}
+                given: dict[str, object] = {"layout": layout, "concurrency": self._width}
                 if way.engine == TESSERACT:
                     given |= {"language": way.language, "timeout": self.options.timeout}
                 engine = ENGINES.get(way.engine)(EngineOptions.model_validate(given))
@@ -162,7 +174,7 @@ class Auto(Pooled):
         if TESSERACT not in self._there or tess.OSD not in self._data:
             return None
         image = picture(ref)
-        found = tess.stance(_strip(image), self.options.timeout)
+        found = tess.stance(_strip(image), self.options.timeout) if image.height > LEAST_HEIGHT else None
         if found is None or found.sure[0] < UPRIGHT:
             found = tess.stance(image, self.options.timeout) or found
         return found

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 from ocrtune.core import Prompt
 from ocrtune.engines._pooled import Found, Said, Seeing, clear, turned
-from ocrtune.engines._rapidocr import is_foreign, is_tall, pieces, pixels_of, rows, spans, stance
+from ocrtune.engines._rapidocr import is_foreign, is_tall, pieces, pixels_of, read_whole, rows, spans, stance
 from ocrtune.errors import extra
+from ocrtune.layout import Span
 from ocrtune.options import EngineOptions
 
 if TYPE_CHECKING:
@@ -74,14 +75,14 @@ class RapidOcr(Seeing):
         found = reader(pixels, use_det=True, use_rec=True, use_cls=False, return_word_box=False, text_score=KEPT)
         if found.txts:
             return "\n".join(rows(pieces(found)))
-        if image.height <= LINE_HEIGHT and image.width >= LINE_ASPECT * image.height:
-            found = reader(pixels, use_det=False, use_rec=True, use_cls=False)
-            return " ".join(found.txts or ())
-        return ""
+        return read_whole(reader, pixels)[0] if _is_line(image) else ""
 
     def page(self, image: Image) -> Found:
         pixels, reader = pixels_of(image), self._reader()
         read = spans(_asked(reader, pixels))
+        if not read and _is_line(image) and (whole := read_whole(reader, pixels))[0]:
+            box = (0.0, 0.0, float(image.width), float(image.height))
+            return Found([Span(whole[0], box, image.height, confidence=whole[1])])
         found = Found(read)
         if read and (clear(read) < SURE or 2 * sum(is_tall(span.box) for span in read) > len(read)):
             turn = stance(reader, pixels, read, SURE)
@@ -99,6 +100,10 @@ class RapidOcr(Seeing):
                 reader = _loaded()
             self._own.reader = reader
         return reader
+
+
+def _is_line(image: Image) -> bool:
+    return image.height <= LINE_HEIGHT and image.width >= LINE_ASPECT * image.height
 
 
 def _loaded() -> Any:

@@ -13,7 +13,7 @@ from ocrtune.core import Failure
 from ocrtune.engines import _tesseract as tess
 from ocrtune.engines._pooled import Found, Seeing, Unread, clear, turned
 from ocrtune.errors import MissingExtraError
-from ocrtune.layout import Span
+from ocrtune.layout import Rect, Span
 from ocrtune.options import EngineOptions
 
 if TYPE_CHECKING:
@@ -81,7 +81,7 @@ class Tesseract(Seeing):
     def page(self, image: Image) -> Found:
         with self._failing():
             spans = self._spans(image)
-            if not _doubtful(spans):
+            if image.height <= BLOCK_HEIGHT or not _doubtful(spans):
                 return Found(spans)
             stance = tess.stance(image, self.options.timeout)
             if stance is None or stance.turn == 0:
@@ -105,7 +105,7 @@ class Tesseract(Seeing):
         return str(self._recognise(image, mode).GetUTF8Text())
 
     def _spans_by_library(self, image: Image) -> list[Span]:
-        return _plausible(tess.recognised(self._recognise(image, PAGE)))
+        return _plausible(_back(tess.recognised(self._recognise(*prepared(image))), image))
 
     # --- the program ---
 
@@ -113,7 +113,9 @@ class Tesseract(Seeing):
         return tess.run(image, self._data, mode, timeout=self.options.timeout)
 
     def _spans_by_program(self, image: Image) -> list[Span]:
-        return _plausible(tess.lines_of(tess.run(image, self._data, PAGE, wanted="tsv", timeout=self.options.timeout)))
+        seen, mode = prepared(image)
+        table = tess.run(seen, self._data, mode, wanted="tsv", timeout=self.options.timeout)
+        return _plausible(_back(tess.lines_of(table), image))
 
     @contextmanager
     def _failing(self) -> Iterator[None]:
@@ -144,9 +146,33 @@ def prepared(image: Image) -> tuple[Image, int]:
 
     if image.height > BLOCK_HEIGHT:
         return image, PAGE
-    if image.height < LEAST_HEIGHT:
-        image = image.resize((max(1, round(image.width * LEAST_HEIGHT / image.height)), LEAST_HEIGHT))
+    if (factor := _factor(image)) > 1:
+        image = image.resize((max(1, round(image.width * factor)), LEAST_HEIGHT))
     return ImageOps.expand(image, MARGIN, _background(image)), BLOCK
+
+
+def _factor(image: Image) -> float:
+    return max(LEAST_HEIGHT / image.height, 1.0)
+
+
+def _back(spans: list[Span], image: Image) -> list[Span]:
+    """Lines that were found in the prepared picture, at their places in the picture itself."""
+    if image.height > BLOCK_HEIGHT:
+        return spans
+    factor = _factor(image)
+
+    def place(box: Rect) -> Rect:
+        left, top, right, bottom = ((value - MARGIN) / factor for value in box)
+        return max(left, 0.0), max(top, 0.0), min(right, float(image.width)), min(bottom, float(image.height))
+
+    return [
+        span._replace(
+            box=place(span.box),
+            size=span.size / factor,
+            words=tuple(word._replace(box=place(word.box)) for word in span.words),
+        )
+        for span in spans
+    ]
 
 
 def _background(image: Image) -> tuple[int, ...]:
