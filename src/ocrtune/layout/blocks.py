@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from bisect import bisect_left
 from collections.abc import Sequence
 from statistics import median, pstdev
@@ -14,6 +15,10 @@ FARTHEST = 2.6  # letter heights between the baselines of two lines of one parag
 SAME_SIZE = 1.07  # ratio of letter heights up to which lines may belong together
 LOOSER = 1.33  # times the usual distance of lines: a paragraph begins
 INDENT = 0.8  # letter heights
+SHORT = 0.6  # of the column's width: a numbered line up to this long is a heading, not the begin of a paragraph
+HEADED = re.compile(
+    r"[一二三四五六七八九十]{1,3}[、.．]\s*\S|第[一二三四五六七八九十百\d]{1,4}[章节節编編部]|\d{1,2}(\.\d{1,2}){1,3}\.?\s+\S"
+)
 USUAL_LEADING = 1.25  # letter heights, for pages with too few lines to tell
 
 
@@ -208,6 +213,8 @@ def _begins(chain: Sequence[Line], at: int, shape: _Shape, block: Sequence[Line]
         return True
     if shape.centred:
         return False
+    if any(_is_headline(x, shape) for x in (last, line)) and not line.text[0].islower():
+        return True
     after = chain[at + 1] if at + 1 < len(chain) else None
     step_in = INDENT * shape.size
     if line.box[0] > last.box[0] + step_in and list_mark(block[0].text) is None:
@@ -217,6 +224,11 @@ def _begins(chain: Sequence[Line], at: int, shape: _Shape, block: Sequence[Line]
     if line.box[0] < last.box[0] - step_in and len(block) > 1 and block[0].box[0] < line.box[0] + 0.3 * shape.size:
         return True
     return shape.full and _ended_early(last, line, shape)
+
+
+def _is_headline(line: Line, shape: _Shape) -> bool:
+    short = line.box[2] - line.box[0] < SHORT * shape.width and not line.text.endswith((".", "。", ";", "；", ","))
+    return short and HEADED.match(line.text) is not None
 
 
 def _ended_early(last: Line, line: Line, shape: _Shape) -> bool:

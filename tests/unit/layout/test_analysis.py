@@ -220,3 +220,9 @@ def test_no_text_is_lost_or_doubled_and_the_order_given_does_not_matter(
 def test_columns_with_a_tight_gutter_stay_apart(paragraph: Setter) -> None:
     left, right = paragraph(100, 200, 390, 12), paragraph(498, 200, 390, 12)
     assert [r.text for r in analyse(shuffled([*left, *right]), A4)] == [text_of(left), text_of(right)]
+
+
+def test_a_short_numbered_line_is_a_heading_though_the_text_follows_at_once() -> None:
+    lines = ["一、比较美术学的中西视域", *("我们使用比较美术学的概念是从它的研究对象和范围等学科性特征" for _ in range(4))]
+    spans = [Span(text, (100, 200 + 26 * at, 100 + 20 * len(text), 220 + 26 * at), 20.0) for at, text in enumerate(lines)]
+    assert seen(analyse(shuffled(spans), A4)) == [("section-header", lines[0]), ("text", "\n".join(lines[1:]))]
