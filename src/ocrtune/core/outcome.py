@@ -114,7 +114,11 @@ class Estimate(Noun):
     truncated: int = 0
     empty: int = 0
     looped: int = 0
+    duplicates: int = 0
+    echoed: int = 0
     unscored: int = 0
+    status: Literal["ok", "suspect"] = "ok"
+    doubts: tuple[str, ...] = ()
     benchmark_digest: str
     protocol: dict[str, str]
     protocol_digest: str
