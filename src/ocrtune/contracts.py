@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol
 
 from ocrtune.core import Answer, Box, Decoded, Document, ModelRef, Prediction, Problem, Prompt, Sample, Score, Size, Target, Task
 from ocrtune.core.outcome import Direction
-from ocrtune.options import EngineOptions, SourceOptions, TrainOptions
+from ocrtune.options import EngineOptions, ExportOptions, SourceOptions, TrainOptions
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -136,9 +136,14 @@ class Dialect(Protocol):
 
 
 class Engine(Protocol):
-    """Reads prompts lazily as it has room and yields one answer each, in any order, failures included."""
+    """Reads prompts lazily as it has room and yields one answer each, in any order, failures included.
+
+    `native` is the dialect in which it answers when `EngineOptions.layout` is on; None for one that speaks what it was taught.
+    Pictures come from `rendering`: a prompt's image may be a page of a PDF, and has the size at which it is to be read.
+    """
 
     name: str
+    native: str | None
 
     def __init__(self, options: EngineOptions) -> None: ...
 
@@ -170,6 +175,41 @@ class Metric(Protocol):
     pool: Literal["micro", "macro"]
 
     def score(self, sample: Sample, prediction: Prediction, decoded: Decoded, normalisation: str) -> Score: ...
+
+
+# --- benchmarks: other people's questions, asked and scored as they do --------------------------------------------------
+
+
+class Row(NamedTuple):
+    """A line of a benchmark's published table: `value` in the units that its authors print, over `n` samples."""
+
+    name: str
+    value: float | None
+    n: int
+
+
+class Benchmark(Protocol):
+    """A public benchmark as its authors run it: data, prompts, limits and scorers. It asks no model.
+
+    `profiles` are versions of its scorer, default first: a figure means nothing without one. `hub` is the dataset at Hugging
+    Face, `revision` the one that the profiles were checked with.
+    """
+
+    name: str
+    profiles: tuple[str, ...]
+    hub: str
+    revision: str | None
+    dialect: str  # how it is asked: its samples' questions hold the whole prompt
+    max_tokens: int  # what its authors allow, or what the task needs where they cut it short
+
+    def load(self, place: Path | None) -> list[Sample]:
+        """From a local file or folder in one of the forms it is published in, else from the hub. Raises InputError."""
+
+    def score(self, sample: Sample, prediction: Prediction, profile: str) -> Score:
+        """One answer by the rule of `profile`. Its metric is the benchmark's name."""
+
+    def table(self, samples: Sequence[Sample], scores: Sequence[Score], profile: str) -> list[Row]:
+        """The published aggregates, total last."""
 
 
 # --- families: what a model architecture needs -------------------------------------------------------------------------
@@ -284,6 +324,7 @@ class Family(Protocol):
     framings: tuple[str, ...]  # chat framings to choose from, default first; () is the checkpoint's only one
     broken_with: Mapping[str, str]  # distribution → version specifier that is known not to work, such as "<4.53"
     vllm: tuple[str, ...]  # flags of `vllm serve` that it needs
+    served_prefix: str  # what the text of a question to a server must begin with, once per picture; "" where it adds that itself
     packs: bool  # whether several sequences can share one row
 
     def load(self, ref: ModelRef, options: LoadOptions) -> Loaded:
@@ -361,10 +402,23 @@ class Trainer(Protocol):
         """Trains into `run.artifacts`, going on from the last whole checkpoint there."""
 
 
-class Exporter(Protocol):
-    """A parsed document as one file format."""
+class Artefact(NamedTuple):
+    """A file of a parsed document: `name` is its place in the document's folder, such as "figures/0003-1.png"."""
 
     name: str
-    suffix: str
+    content: bytes
 
-    def export(self, document: Document) -> bytes: ...
+
+class Exporter(Protocol):
+    """A parsed document as one format: one file, or several. `stem` is the document's name, safe as a file name.
+
+    Pixels come from `rendering.picture(page.image)`, a page at a time. Pages that could not be read are in the document, with
+    their problems, and show as such.
+    """
+
+    name: str
+
+    def __init__(self, options: ExportOptions) -> None: ...
+
+    def export(self, document: Document, stem: str) -> Iterator[Artefact]:
+        """Raises MissingExtraError or ResourceError where something is not installed."""

@@ -10,13 +10,14 @@ from collections import Counter, deque
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 from pathlib import Path
-from typing import NoReturn
+from typing import NamedTuple, NoReturn
 
 from tqdm import tqdm
 
 from ocrtune.contracts import Dialect, Engine
 from ocrtune.core import Answer, Attempt, Failure, Prediction, Prompt, Sample, Size
 from ocrtune.errors import EngineError, InputError, OcrtuneError
+from ocrtune.repetition import looping
 from ocrtune.runs import RunDir, read_lines
 
 log = logging.getLogger("ocrtune")
@@ -31,7 +32,14 @@ NOT_ASKED = Failure(kind="not asked", message="the engine was not asked: too man
 
 def predict(samples: Sequence[Sample], dialect: Dialect, engine: Engine, run: RunDir, *, max_tokens: int = 1024,
             retries: int = 2) -> list[Prediction]:  # fmt: skip
-    """Ask the open `engine` about every sample; one prediction each, in sample order, failures included.
+    """`predictions`, all of them, in the order of the samples."""
+    got = {p.sample_id: p for p in predictions(samples, dialect, engine, run, max_tokens=max_tokens, retries=retries)}
+    return [got[sample.id] for sample in samples]
+
+
+def predictions(samples: Sequence[Sample], dialect: Dialect, engine: Engine, run: RunDir, *, max_tokens: int = 1024,
+                retries: int = 2, temperature: float | None = None) -> Iterator[Prediction]:  # fmt: skip
+    """Ask the open `engine` about every sample; one prediction each as soon as it is final, failures included.
 
     Prompts are built lazily, as the engine has room. Each finished sample is appended to `predictions.jsonl` of the run
     at once, so a kill or Ctrl-C loses at most what is in flight; samples that are there already are not asked again,
@@ -43,6 +51,8 @@ def predict(samples: Sequence[Sample], dialect: Dialect, engine: Engine, run: Ru
     """
     found = read_predictions(run.path / PREDICTIONS)
     board = _Board(samples, run, found)
+    how = _How(dialect, max_tokens, temperature)
+    yield from list(board.done.values())
     with tqdm(total=len(samples), initial=len(board.done), desc=f"reading ({engine.name})", unit="image") as bar:
         board.bar = bar
         alone = False
@@ -52,11 +62,13 @@ def predict(samples: Sequence[Sample], dialect: Dialect, engine: Engine, run: Ru
                 _pause(number, board)
             board.last = number == retries
             groups = [[sample] for sample in pending] if alone else [pending]
-            alone = sum(_ask(group, dialect, engine, board, max_tokens) for group in groups) > 0
+            alone = False
+            for group in groups:
+                alone |= yield from _ask(group, how, engine, board)
         for sample in board.pending():
             board.give_up(sample.id, NOT_ASKED)
+        yield from board.news()
     board.refuse_total_loss()
-    return [board.done[sample.id] for sample in samples]
 
 
 def read_predictions(path: Path) -> dict[str, Prediction]:
@@ -85,39 +97,6 @@ def in_flight(prompts: Iterable[Prompt], submit: Callable[[Prompt], Future[Answe
             future.cancel()
 
 
-def looping(text: str) -> bool:
-    """Whether the end of `text` is degenerate repetition, so that what follows would be more of the same.
-
-    True when the text ends with one unit of at most 500 characters said at least 10 times over at least 300 characters,
-    or when the last 300 words hold fewer than a tenth as many different 5-grams. Documents do repeat themselves (rules,
-    dot leaders, empty table rows), so the thresholds are far above what pages show; both look at the end only, which
-    makes the function cheap enough to call while an answer is still growing.
-    """
-    return _tail_period(text[-5200:]) or _few_ngrams(text[-9000:].split()[-300:])
-
-
-def _tail_period(tail: str) -> bool:
-    """Prefix function over the reversed tail: each prefix's smallest period in linear time."""
-    backwards = tail[::-1]
-    border = [0] * len(backwards)
-    for i in range(1, len(backwards)):
-        k = border[i - 1]
-        while k and backwards[i] != backwards[k]:
-            k = border[k - 1]
-        border[i] = k + (backwards[i] == backwards[k])
-        period = i + 1 - border[i]
-        if i + 1 >= max(300, 10 * period):
-            return True
-    return False
-
-
-def _few_ngrams(words: list[str]) -> bool:
-    if len(words) < 300:
-        return False
-    grams = [tuple(words[i : i + 5]) for i in range(len(words) - 4)]
-    return len(set(grams)) * 10 < len(grams)
-
-
 class _Board:
     """What is known of each sample of this call: attempts so far, and the prediction once it is final."""
 
@@ -135,6 +114,12 @@ class _Board:
         self.last = False
         self.wait = 0.0
         self.bar: tqdm[NoReturn] | None = None
+        self.fresh: deque[Prediction] = deque()
+
+    def news(self) -> Iterator[Prediction]:
+        """What became final since the last call."""
+        while self.fresh:
+            yield self.fresh.popleft()
 
     def pending(self) -> list[Sample]:
         return [sample for name, sample in self.samples.items() if name not in self.done]
@@ -172,6 +157,7 @@ class _Board:
 
     def _final(self, prediction: Prediction) -> None:
         self.run.append(PREDICTIONS, prediction)
+        self.fresh.append(prediction)
         self.done[prediction.sample_id] = prediction
         self.failed += prediction.error is not None
         if self.bar is not None:
@@ -189,7 +175,15 @@ class _Board:
             )
 
 
-def _ask(samples: Iterable[Sample], dialect: Dialect, engine: Engine, board: _Board, max_tokens: int) -> bool:
+class _How(NamedTuple):
+    """What all prompts of a call have in common."""
+
+    dialect: Dialect
+    max_tokens: int
+    temperature: float | None
+
+
+def _ask(samples: Iterable[Sample], how: _How, engine: Engine, board: _Board) -> Generator[Prediction, None, bool]:
     """One pass over `samples`. True when the engine crashed, so that one of them may be what kills it."""
     queue = deque(samples)
     crashed = False
@@ -197,9 +191,10 @@ def _ask(samples: Iterable[Sample], dialect: Dialect, engine: Engine, board: _Bo
     while queue and board.strikes < STRIKES:
         before = len(queue)
         try:
-            with contextlib.closing(_closable(engine.stream(_prompts(queue, dialect, engine, board, max_tokens)))) as answers:
+            with contextlib.closing(_closable(engine.stream(_prompts(queue, how, engine, board)))) as answers:
                 for answer in answers:
                     board.take(answer)
+                    yield from board.news()
             board.lose(UNANSWERED)
         except OcrtuneError:
             raise  # the engine says that it cannot go on; what it was asked stays open and is asked on resume
@@ -207,21 +202,22 @@ def _ask(samples: Iterable[Sample], dialect: Dialect, engine: Engine, board: _Bo
             crashed = True
             log.warning("the engine %s crashed; the other samples go on", engine.name, exc_info=True)
             board.lose(Failure(kind="crash", message=f"{type(error).__name__}: {error}", retryable=True))
+        yield from board.news()
         if len(queue) == before:
             break
     return crashed
 
 
-def _prompts(queue: deque[Sample], dialect: Dialect, engine: Engine, board: _Board, max_tokens: int) -> Iterator[Prompt]:
+def _prompts(queue: deque[Sample], how: _How, engine: Engine, board: _Board) -> Iterator[Prompt]:
     while queue and board.strikes < STRIKES:
         sample = queue.popleft()
         board.asked.add(sample.id)
         try:
-            text = dialect.ask(sample, sees=_seen(sample, engine))
+            text = how.dialect.ask(sample, sees=_seen(sample, engine))
         except OcrtuneError as error:
             board.take(Answer(sample_id=sample.id, finish="error", error=Failure(kind="no prompt", message=str(error))))
             continue
-        yield Prompt(sample_id=sample.id, images=sample.images, text=text, max_tokens=max_tokens)
+        yield Prompt(sample_id=sample.id, images=sample.images, text=text, max_tokens=how.max_tokens, temperature=how.temperature)
 
 
 def _seen(sample: Sample, engine: Engine) -> Size | None:

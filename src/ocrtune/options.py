@@ -7,7 +7,7 @@ from typing import Any, Literal
 from pydantic import Field, field_validator
 
 from ocrtune import processes
-from ocrtune.config import Section
+from ocrtune.config import Names, Section
 from ocrtune.errors import ConfigError
 
 
@@ -27,8 +27,21 @@ class EngineOptions(Section):
 
     model: str | None = Field(None, description="checkpoint folder, hub id, run:<id>, or the model name on a server")
     adapter: str | None = Field(None, description="PEFT adapter folder on top of the model")
-    base_url: str | None = Field(None, description="OpenAI-compatible server, e.g. http://127.0.0.1:8000/v1 (key: $API_KEY)")
+    base_url: Names = Field(
+        (), description="OpenAI-compatible servers, e.g. http://127.0.0.1:8000/v1 (key: $API_KEY); they share the work"
+    )
+    processor: str | None = Field(
+        None,
+        description="checkpoint folder or hub id whose processor says at which size a served model sees pictures; found by "
+        "itself where the server's model folder is on this machine",
+    )
+    send: Literal["data", "file"] = Field(
+        "data",
+        description="how pictures reach a server: inside the request, or as files of a temporary folder ($TMPDIR) that it "
+        "reads itself (vLLM: --allowed-local-media-path)",
+    )
     language: str | None = Field(None, description="languages of a classic engine, e.g. rus+eng for tesseract")
+    layout: bool = Field(False, description="a classic engine answers with regions, boxes and words, not just lines of text")
     device: str | None = Field(None, description="cpu, cuda, cuda:0, mps; found by itself when absent")
     dtype: Literal["auto", "float32", "bfloat16", "float16"] = Field("auto", description="weights in memory")
     quantization: Literal["none", "4bit", "8bit"] = Field(
@@ -36,7 +49,9 @@ class EngineOptions(Section):
     )
     trust_remote_code: bool = Field(False, description="run Python code that comes with a local checkpoint")
     batch_size: int = Field(16, ge=1, description="images per generation batch of a local model")
-    concurrency: int = Field(8, ge=1, le=1024, description="requests in flight to a server")
+    concurrency: int = Field(
+        8, ge=1, le=1024, description="most requests in flight, all servers together; fewer when they are overloaded"
+    )
     timeout: float = Field(120.0, gt=0, description="seconds one request may take")
     temperature: float = Field(0.0, ge=0, description="0 is greedy")
     max_pixels: int | None = Field(None, gt=0, description="pixel budget per image; the model's own when absent")
@@ -47,11 +62,12 @@ class EngineOptions(Section):
 
     @field_validator("base_url")
     @classmethod
-    def _no_secret(cls, url: str | None) -> str | None:
-        """Options are written into run directories."""
-        if url is not None and "@" in url.partition("://")[2].partition("/")[0]:
+    def _no_secret(cls, urls: tuple[str, ...]) -> tuple[str, ...]:
+        """One text may hold several. Options are written into run directories."""
+        urls = tuple(url.strip() for text in urls for url in text.split(",") if url.strip())
+        if any("@" in url.partition("://")[2].partition("/")[0] for url in urls):
             raise ValueError("user and password do not belong into the address; put a key into the environment variable API_KEY")
-        return url
+        return urls
 
     def only(self, engine: str, *used: str) -> None:
         """Refuse options that the engine would have to ignore. Raises ConfigError naming all of them."""
@@ -62,6 +78,13 @@ class EngineOptions(Section):
                 hint=f"options of {engine}: {', '.join(used)}",
                 problems=tuple(f"{n}: not an option of the engine {engine}" for n in ignored),
             )
+
+
+class ExportOptions(Section):
+    """How parsed documents are written."""
+
+    headers: bool = Field(False, description="keep running heads and page footers in Markdown, HTML and text")
+    per_page: bool = Field(False, description="also write Markdown, HTML and text page by page")
 
 
 class LoraOptions(Section):

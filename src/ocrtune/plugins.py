@@ -8,7 +8,7 @@ from importlib.metadata import entry_points
 from typing import Generic, TypeVar, cast
 
 from ocrtune.config import closest
-from ocrtune.contracts import Dialect, Engine, Exporter, Family, Generator, Metric, Source, Trainer
+from ocrtune.contracts import Benchmark, Dialect, Engine, Exporter, Family, Generator, Metric, Source, Trainer
 from ocrtune.errors import ConfigError
 
 P = TypeVar("P")
@@ -66,6 +66,7 @@ DIALECTS: Shelf[Dialect] = Shelf(
         "plain": "ocrtune.dialects.plain:Plain",
         "markdown": "ocrtune.dialects.markdown:Markdown",
         "layout": "ocrtune.dialects.layout:Layout",
+        "regions": "ocrtune.dialects.regions:Regions",
         "layout-only": "ocrtune.dialects.layout:LayoutOnly",
         "dots-ocr": "ocrtune.dialects.dots:DotsOcr",
         "dots-grounding": "ocrtune.dialects.dots:DotsGrounding",
@@ -91,6 +92,8 @@ ENGINES: Shelf[Engine] = Shelf(
         "http": "ocrtune.engines.http:Http",
         "rapidocr": "ocrtune.engines.rapidocr:RapidOcr",
         "tesseract": "ocrtune.engines.tesseract:Tesseract",
+        "auto": "ocrtune.engines.auto:Auto",
+        "textlayer": "ocrtune.engines.textlayer:TextLayerReader",
     },
 )
 METRICS: Shelf[Metric] = Shelf(
@@ -126,7 +129,26 @@ FAMILIES: Shelf[Family] = Shelf(
 TRAINERS: Shelf[Trainer] = Shelf("trainers", {"hf": "ocrtune.trainers.hf:HuggingFaceTrainer"})
 EXPORTERS: Shelf[Exporter] = Shelf(
     "exporters",
-    {"txt": "ocrtune.exporters.text:Text", "md": "ocrtune.exporters.text:Markdown", "json": "ocrtune.exporters.json:Json"},
+    {
+        "md": "ocrtune.exporters.markdown:Markdown",
+        "html": "ocrtune.exporters.html:Html",
+        "json": "ocrtune.exporters.json:Json",
+        "txt": "ocrtune.exporters.text:Text",
+        "hocr": "ocrtune.exporters.hocr:Hocr",
+        "alto": "ocrtune.exporters.alto:Alto",
+        "page": "ocrtune.exporters.page:PageXml",
+        "csv": "ocrtune.exporters.csv:Csv",
+        "xlsx": "ocrtune.exporters.xlsx:Xlsx",
+        "docx": "ocrtune.exporters.docx:Docx",
+        "pdf": "ocrtune.exporters.pdf:SearchablePdf",
+        "images": "ocrtune.exporters.images:PageImages",
+        "overlay": "ocrtune.exporters.images:Overlay",
+        "figures": "ocrtune.exporters.figures:Figures",
+        "rebuilt": "ocrtune.exporters.rebuilt:Rebuilt",
+        "flow": "ocrtune.exporters.flow:FlowPdf",
+    },
 )
 
-SHELVES = (SOURCES, GENERATORS, DIALECTS, ENGINES, METRICS, FAMILIES, TRAINERS, EXPORTERS)
+BENCHMARKS: Shelf[Benchmark] = Shelf("benchmarks", {})
+
+SHELVES = (SOURCES, GENERATORS, DIALECTS, ENGINES, METRICS, BENCHMARKS, FAMILIES, TRAINERS, EXPORTERS)

@@ -14,6 +14,7 @@ import platform
 import shutil
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime
@@ -54,9 +55,12 @@ def write_atomic(path: Path, content: str | bytes) -> None:
             raise
 
 
+_APPENDING = threading.Lock()
+
+
 def append_line(path: Path, line: str) -> None:
-    """Append one line in a single write. A line that a kill cut short is dropped by `read_lines`."""
-    with disk_errors(str(path)), path.open("ab") as file:
+    """Append one line, one thread at a time. A line that a kill cut short is dropped by `read_lines`."""
+    with _APPENDING, disk_errors(str(path)), path.open("ab") as file:
         if file.tell() and not _ends_with_newline(path):
             file.write(b"\n")
         file.write(line.encode() + b"\n")

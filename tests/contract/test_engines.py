@@ -5,6 +5,7 @@ import shutil
 import pytest
 
 from ocrtune.contracts import Engine
+from ocrtune.engines.auto import Auto
 from ocrtune.engines.echo import Echo
 from ocrtune.engines.rapidocr import RapidOcr
 from ocrtune.engines.tesseract import Tesseract
@@ -33,3 +34,11 @@ class TestTesseract(EngineContract):
         if shutil.which("tesseract") is None:
             pytest.skip("tesseract and its data are not installed (apt install tesseract-ocr)")
         return Tesseract(EngineOptions(language="eng"))
+
+
+class TestAuto(EngineContract):
+    @pytest.fixture(params=[False, True], ids=["lines", "regions"])
+    def engine(self, request: pytest.FixtureRequest) -> Engine:
+        if shutil.which("tesseract") is None:
+            pytest.skip("tesseract and its data are not installed (apt install tesseract-ocr)")
+        return Auto(EngineOptions(layout=request.param))

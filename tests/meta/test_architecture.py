@@ -22,7 +22,8 @@ MODULES = sorted(SOURCE.rglob("*.py"))
 RATCHET = json.loads((Path(__file__).parent / "ratchet.json").read_text("utf-8"))
 FUNCTION_LINES, FUNCTION_LINES_HARD, MODULE_LINES = 40, 60, 400
 HEAVY = ("torch", "transformers", "peft", "accelerate", "cv2", "matplotlib", "pyarrow", "pypdfium2", "rapidocr", "onnxruntime",
-         "tesserocr", "datasets", "fpdf", "bitsandbytes")  # fmt: skip
+         "tesserocr", "datasets", "fpdf", "bitsandbytes", "apted", "bs4", "jieba", "lxml", "opencc", "pycocotools", "pylatexenc",
+         "sacrebleu", "shapely")  # fmt: skip
 NETWORK = re.compile(r"ocrtune\.families\._dots\.(registry|config|tower|model|processor)")  # imported on demand
 
 

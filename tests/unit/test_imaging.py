@@ -102,7 +102,7 @@ def test_a_missing_file_and_a_folder_are_told_apart(tmp_path: Path) -> None:
 
 def test_a_picture_beyond_the_bound_is_refused_before_it_is_decoded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     drawing().save(tmp_path / "x.png")
-    monkeypatch.setattr(imaging, "MAX_IMAGE_PIXELS", 1000)
+    monkeypatch.setattr("ocrtune.imaging._opening.MAX_IMAGE_PIXELS", 1000)
     with pytest.raises(InputError, match="64×32 pixels"):
         imaging.open_image(tmp_path / "x.png")
 
@@ -135,7 +135,7 @@ def test_pages_come_one_by_one_at_the_asked_resolution(tmp_path: Path) -> None:
 
 
 def test_a_huge_sheet_is_rendered_at_fewer_dpi(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(imaging, "MAX_PAGE_PIXELS", 10_000)
+    monkeypatch.setattr("ocrtune.imaging._pdfs.MAX_PAGE_PIXELS", 10_000)
     pdf = FPDF(unit="pt", format=(2000, 1000))
     pdf.add_page()
     pdf.output(str(tmp_path / "x.pdf"))

@@ -14,7 +14,7 @@ from ocrtune.core import Answer, Failure, ImageRef, Prediction, Prompt, Sample, 
 from ocrtune.dialects.plain import Plain
 from ocrtune.engines.echo import Echo
 from ocrtune.errors import EngineError, InputError, ResourceError
-from ocrtune.inference import looping, predict, read_predictions
+from ocrtune.inference import predict, read_predictions
 from ocrtune.options import EngineOptions
 from ocrtune.runs import RunDir
 
@@ -300,40 +300,6 @@ def test_runaway_answers_are_marked_and_kept(run: RunDir) -> None:
     text = "Total: 1\n" + "<td></td>" * 80
     got = predict(make_samples(1), Plain(), Scripted(lambda prompts: (answer(p, text) for p in prompts)), run)
     assert got[0].finish == "loop" and got[0].text == text
-
-
-@pytest.mark.parametrize(
-    "text",
-    ["a" * 300, "ab " * 200, "Invoice\n" + "| 0 | 0 |\n" * 60, "x" + "многократно повторяемая строка текста. " * 12 + "многокр"],
-)
-def test_loops_are_seen(text: str) -> None:
-    assert looping(text)
-
-
-def test_rows_that_come_back_in_changing_order_are_a_loop() -> None:
-    words = ["alpha", "beta", "gamma", "alpha", "gamma", "beta", "gamma", "beta", "alpha"]
-    assert looping(" ".join(words[(i * i) % 3 + i % 7] for i in range(600)))
-
-
-@pytest.mark.parametrize(
-    "text",
-    [
-        "",
-        "short",
-        "Contents " + "." * 150 + " 7",
-        "-" * 120,
-        "| 0.00 | 0.00 | 0.00 |\n" * 8,
-        "\n".join(f"{i}. item {i * 7919 % 1000} costs {i * 31 % 97}.{i % 10}0" for i in range(400)),
-        "a" * 400 + " and then it went on",
-    ],
-)
-def test_what_documents_really_show_is_no_loop(text: str) -> None:
-    assert not looping(text)
-
-
-@given(st.text(max_size=299))
-def test_short_texts_never_loop(text: str) -> None:
-    assert not looping(text)
 
 
 def test_an_empty_answer_is_an_answer(run: RunDir) -> None:

@@ -124,7 +124,7 @@ def execute(verb: Verb, asked: Mapping[str, Any], *, into: Path | None = None, r
     run = RunDir.create(verb.name, config, root=runs, into=into, asked=jsonable(explicit), fresh=fresh)
     if run.status == "done":
         return Outcome(run, _stored_result(verb, run), already=True)
-    with run.guard(), _log_file(run.path / "log.txt"):
+    with run.guard(), log_file(run.path / "log.txt"):
         result = verb.run(config, run)
         run.write(RESULT, json.dumps(jsonable(result), ensure_ascii=False, indent=2) + "\n")
     return Outcome(run, result)
@@ -171,7 +171,7 @@ class _LogFile(logging.FileHandler):
 
 
 @contextlib.contextmanager
-def _log_file(path: Path) -> Iterator[None]:
+def log_file(path: Path) -> Iterator[None]:
     """Append what is logged meanwhile to `path`, with times, and the traceback if it ends badly."""
     handler = _LogFile(path, encoding="utf-8", delay=True)
     handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))

@@ -1,30 +1,26 @@
 """The nouns: frozen values without pixels or tensors."""
 
+from ocrtune.core.attempt import Attempt, Failure, Finish, Usage
 from ocrtune.core.base import Noun, digest
-from ocrtune.core.document import Box, Document, Page, Region, Word
+from ocrtune.core.document import Box, Document, Leaf, Ledger, Page, Region, Word
+from ocrtune.core.image import ImageRef, Size
 from ocrtune.core.manifest import ModelRef, RunManifest, Status
 from ocrtune.core.outcome import (
     Answer,
-    Attempt,
     Decoded,
     Estimate,
-    Failure,
-    Finish,
     Prediction,
     Problem,
     Score,
     Slice,
-    Usage,
 )
 from ocrtune.core.sample import (
     AnswersTarget,
     BoxesTarget,
     FieldsTarget,
-    ImageRef,
     Prompt,
     RegionsTarget,
     Sample,
-    Size,
     Target,
     Task,
     TextTarget,
@@ -44,6 +40,8 @@ __all__ = [
     "FieldsTarget",
     "Finish",
     "ImageRef",
+    "Leaf",
+    "Ledger",
     "ModelRef",
     "Noun",
     "Page",

@@ -6,7 +6,9 @@ from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
+from ocrtune.core.attempt import Attempt, Finish, Usage
 from ocrtune.core.base import Noun
+from ocrtune.core.image import ImageRef
 
 Point = tuple[float, float]
 Markup = Literal["plain", "markdown", "html", "latex"]
@@ -43,14 +45,22 @@ class Box(Noun):
 
 
 class Word(Noun):
-    """A word and where it stands."""
+    """A word and where it stands. `placed`: "read" there, "aligned" to a word that was found there, or "interpolated" between
+    such; `confidence` as in a Region."""
 
     text: str
     box: Box
+    confidence: float | None = Field(default=None, ge=0, le=1)
+    placed: Literal["read", "aligned", "interpolated"] = "read"
 
 
 class Region(Noun):
-    """A piece of a page: a paragraph, title, table, picture … `kind` is the layout category, lower case."""
+    """A piece of a page: a paragraph, title, table, picture … `kind` is the layout category, lower case.
+
+    `confidence` is a probability that the engine gave, or the agreement with a second reading; never made up. `flag` is what
+    a second reading says of the region: on the page but not read (omitted), read but not on the page (invented), or neither
+    for certain.
+    """
 
     kind: str = "text"
     text: str = ""
@@ -58,21 +68,45 @@ class Region(Noun):
     box: Box | None = None
     confidence: float | None = Field(default=None, ge=0, le=1)
     words: tuple[Word, ...] | None = None
+    flag: Literal["omitted", "invented", "uncertain"] | None = None
+
+
+class Ledger(Noun):
+    """How a page was read: by which engine and for what reason by that one, all attempts, seconds and tokens of all of them.
+    `reply` is the raw reply where it was broken or cut short."""
+
+    engine: str
+    why: str | None = None
+    finish: Finish = "stop"
+    attempts: tuple[Attempt, ...] = ()
+    seconds: float = Field(default=0.0, ge=0)
+    usage: Usage | None = None
+    reply: str | None = None
 
 
 class Page(Noun):
-    """One page; `number` counts from 1; `image` is a path or None when nothing was rendered."""
+    """One page; `number` counts from 1; `image` is its clean picture, None where there is none. Boxes of the regions are
+    fractions of that picture. `missed` are blocks that only a second reading has."""
 
     number: int = Field(ge=1)
     width: int | None = Field(default=None, gt=0)
     height: int | None = Field(default=None, gt=0)
-    image: str | None = None
+    image: ImageRef | None = None
     regions: tuple[Region, ...] = ()
+    missed: tuple[Region, ...] = ()
     problems: tuple[str, ...] = ()
+    ledger: Ledger | None = None
 
     @property
     def text(self) -> str:
         return "\n".join(r.text for r in self.regions if r.text)
+
+
+class Leaf(Noun):
+    """A page and the name of its document, for pages that come one by one."""
+
+    document: str
+    page: Page
 
 
 class Document(Noun):

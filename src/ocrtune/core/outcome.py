@@ -6,33 +6,20 @@ from typing import Literal, Self
 
 from pydantic import Field, JsonValue, model_validator
 
+from ocrtune.core.attempt import Attempt, Failure, Finish, Usage
 from ocrtune.core.base import Noun
 from ocrtune.core.document import Region
-from ocrtune.core.sample import Size
+from ocrtune.core.image import Size
 
-Finish = Literal["stop", "length", "loop", "error"]
 Direction = Literal["lower", "higher"]
 
 
-class Usage(Noun):
-    prompt_tokens: int | None = None
-    completion_tokens: int | None = None
-
-
-class Failure(Noun):
-    """Why there is no text: `kind` is short and stable ("timeout", "http 400", "unreadable image").
-
-    `retry_after` is how many seconds the other side asked to wait before the next attempt, where it did.
-    """
-
-    kind: str
-    message: str
-    retryable: bool = False
-    retry_after: float | None = Field(default=None, ge=0)
-
-
 class Answer(Noun):
-    """One attempt of an engine at one prompt. Either `text` (maybe empty, verbatim) or `error`, never both."""
+    """One attempt of an engine at one prompt. Either `text` (maybe empty, verbatim) or `error`, never both.
+
+    `engine` and `why` are there where an engine chooses another one to answer: which, and for what reason. `turn` is by how
+    many degrees clockwise the engine turned the picture to read it: boxes refer to the turned picture.
+    """
 
     sample_id: str
     text: str | None = None
@@ -41,20 +28,15 @@ class Answer(Noun):
     sees: tuple[Size, ...] | None = None
     usage: Usage | None = None
     seconds: float = Field(default=0.0, ge=0)
+    engine: str | None = None
+    why: str | None = None
+    turn: Literal[0, 90, 180, 270] = 0
 
     @model_validator(mode="after")
     def _text_or_error(self) -> Self:
         if (self.text is None) != (self.error is not None) or (self.finish == "error") != (self.error is not None):
             raise ValueError("an answer has either text or an error, and finish is 'error' exactly with an error")
         return self
-
-
-class Attempt(Noun):
-    """The trace an attempt leaves in its prediction."""
-
-    finish: Finish
-    seconds: float
-    error: Failure | None = None
 
 
 class Prediction(Answer):
@@ -132,7 +114,11 @@ class Estimate(Noun):
     truncated: int = 0
     empty: int = 0
     looped: int = 0
+    duplicates: int = 0
+    echoed: int = 0
     unscored: int = 0
+    status: Literal["ok", "suspect"] = "ok"
+    doubts: tuple[str, ...] = ()
     benchmark_digest: str
     protocol: dict[str, str]
     protocol_digest: str

@@ -2,30 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal, NamedTuple
+from typing import Annotated, Literal
 
 from pydantic import Field, JsonValue
 
 from ocrtune.core.base import Noun
 from ocrtune.core.document import Box, Region
+from ocrtune.core.image import ImageRef, Size
 
 Task = Literal["read", "layout", "detect", "answer", "extract"]
-
-
-class Size(NamedTuple):
-    """Pixels."""
-
-    width: int
-    height: int
-
-
-class ImageRef(Noun):
-    """An image by name: `path` (relative to its dataset on disk, absolute once loaded), SHA-256 of the file, size."""
-
-    path: str
-    sha256: str | None = None
-    width: int | None = Field(default=None, gt=0)
-    height: int | None = Field(default=None, gt=0)
 
 
 class TextTarget(Noun):
@@ -85,13 +70,15 @@ class Sample(Noun):
 
 
 class Prompt(Noun):
-    """What an engine is given. `sees` are the pixel sizes the model really gets, when known beforehand."""
+    """What an engine is given. `sees` are the pixel sizes the model really gets, when known beforehand; `temperature` replaces
+    the engine's own."""
 
     sample_id: str
     images: tuple[ImageRef, ...]
     text: str
     max_tokens: int = Field(gt=0)
     sees: tuple[Size, ...] | None = None
+    temperature: float | None = Field(default=None, ge=0)
 
 
 def target_text(target: Target) -> str | None:

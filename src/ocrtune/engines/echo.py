@@ -29,6 +29,7 @@ class Echo:
     """
 
     name = "echo"
+    native: str | None = None
 
     def __init__(self, options: EngineOptions, answers: Mapping[str, str] | None = None) -> None:
         options.only(self.name, "model")

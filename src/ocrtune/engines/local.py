@@ -13,9 +13,9 @@ from typing import NamedTuple
 from ocrtune.contracts import Ask, Family, Loaded, LoadOptions, Reading
 from ocrtune.core import Answer, Failure, Finish, ImageRef, Prompt, Size, Usage
 from ocrtune.errors import ConfigError, EngineError, InputError, OcrtuneError, ResourceError
-from ocrtune.imaging import open_image
 from ocrtune.models import family_for, model_ref
 from ocrtune.options import EngineOptions
+from ocrtune.rendering import picture
 
 LOG = logging.getLogger("ocrtune")
 AHEAD = 8  # batches taken together, so that those of like size can be read together
@@ -36,6 +36,7 @@ class Local:
     """Greedy at temperature 0: then the same prompt gives the same answer in any batch, up to rounding."""
 
     name = "local"
+    native: str | None = None
 
     def __init__(self, options: EngineOptions) -> None:
         options.only(self.name, *USED)
@@ -82,13 +83,14 @@ class Local:
         family, loaded = self._ready()
         waiting = iter(prompts)
         while window := list(itertools.islice(waiting, min(MOST_AHEAD, AHEAD * self.options.batch_size))):
-            window.sort(key=lambda prompt: (sum(_area(i) for i in prompt.images), prompt.max_tokens))
+            window.sort(key=lambda p: (p.temperature or 0.0, sum(_area(i) for i in p.images), p.max_tokens))
             for start in range(0, len(window), self.options.batch_size):
                 batch = window[start : start + self.options.batch_size]
                 found = [_opened(prompt, family, loaded) for prompt in batch]  # memory holds the pictures of one batch
                 yield from (f for f in found if isinstance(f, Answer))
-                if whole := [f for f in found if isinstance(f, Opened)]:
-                    yield from self._read(whole)
+                whole = (f for f in found if isinstance(f, Opened))
+                for _, alike in itertools.groupby(whole, key=lambda o: o.prompt.temperature):
+                    yield from self._read(list(alike))
 
     def _ready(self) -> tuple[Family, Loaded]:
         if self._family is None or self._loaded is None:
@@ -100,7 +102,9 @@ class Local:
         family, loaded = self._ready()
         began = time.monotonic()
         try:
-            readings = family.read(loaded, [o.ask for o in batch], temperature=self.options.temperature)
+            asked = batch[0].prompt.temperature
+            temperature = self.options.temperature if asked is None else asked
+            readings = family.read(loaded, [o.ask for o in batch], temperature=temperature)
         except (OcrtuneError, ValueError, RuntimeError) as error:
             if len(batch) == 1:
                 kind = "out of memory" if isinstance(error, ResourceError) else "model"
@@ -124,7 +128,7 @@ def _area(image: ImageRef) -> int:
 def _opened(prompt: Prompt, family: Family, loaded: Loaded) -> Opened | Answer:
     began = time.monotonic()
     try:
-        images = tuple(open_image(image.path) for image in prompt.images)
+        images = tuple(picture(image) for image in prompt.images)
         sees = tuple(family.sees(loaded.processor, Size(*image.size)) for image in images)
     except InputError as error:
         return _failed(prompt, "unreadable image", error, began)

@@ -9,21 +9,30 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Any, NamedTuple
 
-import httpx
-from pydantic import BaseModel, ValidationError
+import aiohttp
 
 from ocrtune.core import Failure, Finish, Usage
-from ocrtune.inference import looping
+from ocrtune.repetition import looping
 
 RETRYABLE = frozenset({408, 409, 425, 429})  # of the 4xx; every 5xx is
 LARGEST = 32 * 2**20  # bytes of one reply; a page of text takes some ten thousand, as events some millions
 LOOK_EVERY = 256  # characters between two looks for a loop while an answer grows
+LOOK_BACK = 24_000  # characters of it that are looked at
 
 
 class Reply(NamedTuple):
     text: str
     finish: Finish
     usage: Usage | None
+
+
+class Card(NamedTuple):
+    """A model as `/v1/models` lists it: `root` is where the server has it from, `context` its longest sequence in tokens."""
+
+    name: str
+    root: str | None = None
+    context: int | None = None
+    owner: str | None = None
 
 
 class FailedReplyError(Exception):
@@ -34,125 +43,171 @@ class FailedReplyError(Exception):
         self.failure = Failure(kind=kind, message=message, retryable=retryable, retry_after=retry_after)
 
 
-class _Message(BaseModel):
-    content: str | list[dict[str, Any]] | None = None
-
-    @property
-    def text(self) -> str:
-        """Text, or the texts of a list of parts."""
-        if isinstance(self.content, list):
-            return "".join(str(part.get("text") or "") for part in self.content)
-        return self.content or ""
+class CutOffError(FailedReplyError):
+    """The connection ended in the middle of an answer."""
 
 
-class _Choice(BaseModel):
-    delta: _Message | None = None
-    message: _Message | None = None
-    finish_reason: str | None = None
+class FullError(FailedReplyError):
+    """The server has no room now."""
 
 
-class _Chunk(BaseModel):
-    choices: list[_Choice] | None = None
-    usage: Usage | None = None
-    error: Any = None
+class _Piece(NamedTuple):
+    """What one event, or a whole reply, adds to the answer."""
+
+    text: str | None
+    reason: str | None
+    usage: Usage | None
 
 
-async def streamed(response: httpx.Response) -> Reply:
+async def streamed(response: aiohttp.ClientResponse) -> Reply:
     """Server-sent events until `[DONE]`, a finish reason and the end, or a loop. Raises FailedReplyError."""
-    pieces: list[str] = []
-    length = looked = 0
+    text = _Growing()
     reason: str | None = None
     usage: Usage | None = None
-    async for data in _events(response):
-        if data == b"[DONE]":
-            reason = reason or "stop"
-            break
-        chunk = _read(data)
-        usage = chunk.usage or usage
-        for choice in chunk.choices or ():
-            pieces.append(choice.delta.text if choice.delta else "")
-            length += len(pieces[-1])
-            reason = choice.finish_reason or reason
-        if length - looked >= LOOK_EVERY:
-            looked = length
-            if looping(text := "".join(pieces)):
-                return Reply(text, "loop", usage)
+    async for events in _events(response):
+        for data in events:
+            if data == b"[DONE]":
+                return Reply(text.whole(), _finish(reason or "stop"), usage)
+            said, ended, used = _read(data, "delta")
+            usage = used or usage
+            reason = ended or reason
+            if said and text.add(said):
+                return Reply(text.whole(), "loop", usage)
     if reason is None:
-        raise FailedReplyError("cut off", f"the connection ended in the middle of the answer, after {length} characters")
-    return Reply("".join(pieces), _finish(reason), usage)
+        raise CutOffError("cut off", f"the connection ended in the middle of the answer, after {text.length} characters")
+    return Reply(text.whole(), _finish(reason), usage)
 
 
 def whole(body: bytes) -> Reply:
     """The reply of a server that does not stream. Raises FailedReplyError."""
-    chunk = _read(body)
-    choice = chunk.choices[0] if chunk.choices else None
-    if choice is None or choice.message is None or choice.message.content is None:
+    text, reason, usage = _read(body, "message")
+    if text is None:
         raise FailedReplyError("bad reply", f"no answer in the reply: {_beginning(body)}")
-    return Reply(choice.message.text, _finish(choice.finish_reason or "stop"), chunk.usage)
+    return Reply(text, _finish(reason or "stop"), usage)
 
 
-async def blocks(response: httpx.Response) -> AsyncIterator[bytes]:
+async def body_of(response: aiohttp.ClientResponse) -> bytes:
+    return b"".join([block async for block in _blocks(response)])
+
+
+class _Growing:
+    """An answer in pieces, looked at for loops as it grows."""
+
+    def __init__(self) -> None:
+        self.length = 0
+        self._pieces: list[str] = []
+        self._unseen = 0
+
+    def add(self, piece: str) -> bool:
+        """Whether it now runs in circles."""
+        self._pieces.append(piece)
+        self.length += len(piece)
+        self._unseen += len(piece)
+        if self._unseen < LOOK_EVERY:
+            return False
+        self._unseen = 0
+        return looping(self.whole()[-LOOK_BACK:])
+
+    def whole(self) -> str:
+        self._pieces = ["".join(self._pieces)]
+        return self._pieces[0]
+
+
+async def _blocks(response: aiohttp.ClientResponse) -> AsyncIterator[bytes]:
     """The body as it comes. Raises FailedReplyError once it is larger than any answer."""
     size = 0
-    async for block in response.aiter_bytes():
+    async for block in response.content.iter_any():
         size += len(block)
         if size > LARGEST:
             raise FailedReplyError("too large", f"the reply is larger than {LARGEST // 2**20} MiB", retryable=False)
         yield block
 
 
-async def _events(response: httpx.Response) -> AsyncIterator[bytes]:
-    """The data of the events. Lines end at newlines only: httpx's own line reader also splits at U+2028 and U+0085,
-    which servers send as they are inside JSON strings."""
+async def _events(response: aiohttp.ClientResponse) -> AsyncIterator[list[bytes]]:
+    """The data of the events that came together. Lines end at newlines only: U+2028 and U+0085, which servers send as they are
+    inside JSON strings, end none."""
     rest = b""
-    async for block in blocks(response):
+    async for block in _blocks(response):
         *lines, rest = (rest + block).split(b"\n")
-        for line in lines:
-            if line.startswith(b"data:"):
-                yield line[5:].strip()
+        yield [line[5:].strip() for line in lines if line.startswith(b"data:")]
     if rest.startswith(b"data:"):
-        yield rest[5:].strip()
+        yield [rest[5:].strip()]
 
 
-def _read(body: bytes) -> _Chunk:
+def _read(body: bytes, place: str) -> _Piece:
+    """`place` is where the text of a choice is: "delta" in an event, "message" in a whole reply."""
     try:
-        content = json.loads(body)
-        if isinstance(content, dict) and isinstance(content.get("usage"), dict):
-            content["usage"] = {name: content["usage"].get(name) for name in Usage.model_fields}
-        chunk = _Chunk.model_validate(content)
-    except (ValidationError, ValueError, RecursionError) as cause:
+        content = json.loads(body.decode())
+        if error := content.get("error"):
+            raise _server_error(error, body)
+        text: str | None = None
+        reason: str | None = None
+        for choice in content.get("choices") or ():
+            text = _joined(text, (choice.get(place) or {}).get("content"))
+            reason = choice.get("finish_reason") or reason
+        usage = content.get("usage")
+        return _Piece(text, reason, _usage(usage) if usage else None)
+    except (ValueError, TypeError, AttributeError, RecursionError) as cause:
         raise FailedReplyError("bad reply", f"not a chat completion: {_beginning(body)}") from cause
-    if chunk.error:
-        code = chunk.error.get("code") if isinstance(chunk.error, dict) else None
-        final = isinstance(code, int) and 400 <= code < 500 and code not in RETRYABLE
-        raise FailedReplyError("server error", error_message(body), retryable=not final)
-    return chunk
+
+
+def _joined(before: str | None, content: Any) -> str | None:
+    """Text, or the texts of a list of parts, behind what was there."""
+    if isinstance(content, list):
+        content = "".join(str(part.get("text") or "") for part in content)
+    if content is None:
+        return before
+    if not isinstance(content, str):
+        raise TypeError(f"content is {type(content).__name__}")
+    return content if before is None else before + content
+
+
+def _usage(counts: dict[str, Any]) -> Usage:
+    return Usage.model_validate({name: counts.get(name) for name in Usage.model_fields})
+
+
+def _server_error(error: Any, body: bytes) -> FailedReplyError:
+    code = error.get("code") if isinstance(error, dict) else None
+    final = isinstance(code, int) and 400 <= code < 500 and code not in RETRYABLE
+    return FailedReplyError("server error", error_message(body), retryable=not final)
 
 
 def _finish(reason: str) -> Finish:
-    """`length` and its synonyms are a truncation; a filtered answer is no answer."""
+    """`length` and its synonyms are a truncation; a filtered or aborted answer is none. "repetition" is vLLM's own guard."""
     if reason in ("length", "max_tokens", "model_length"):
         return "length"
+    if reason == "repetition":
+        return "loop"
     if reason == "content_filter":
         raise FailedReplyError("content filter", "the server withheld the answer", retryable=False)
+    if reason in ("abort", "error"):
+        raise FailedReplyError("server error", f"the server gave the answer up (finish reason {reason!r})")
     return "stop"
 
 
-def model_names(reply: httpx.Response) -> list[str]:
+def model_cards(status: int, body: bytes) -> list[Card]:
     """What `/v1/models` lists; nothing where it is an error or something else."""
-    if reply.status_code != 200:
+    if status != 200:
         return []
-    with contextlib.suppress(ValueError, AttributeError, TypeError):
-        return [str(model["id"]) for model in reply.json().get("data") or () if "id" in model]
+    with contextlib.suppress(ValueError, AttributeError, TypeError, RecursionError):
+        return [_card(model) for model in json.loads(body).get("data") or () if "id" in model]
     return []
 
 
-def refusal(response: httpx.Response, body: bytes) -> FailedReplyError:
+def _card(model: dict[str, Any]) -> Card:
+    context = model.get("max_model_len")
+    texts = (model.get(name) for name in ("root", "owned_by"))
+    root, owner = (text if isinstance(text, str) else None for text in texts)
+    return Card(str(model["id"]), root, context if isinstance(context, int) and context > 0 else None, owner)
+
+
+def refusal(response: aiohttp.ClientResponse, body: bytes) -> FailedReplyError:
     """An HTTP status other than 200 as the failure of its sample."""
-    status = response.status_code
-    return FailedReplyError(
+    status = response.status
+    kind = FullError if status in (429, 503) else FailedReplyError
+    return kind(
         f"http {status}",
-        error_message(body) or response.reason_phrase,
+        error_message(body) or response.reason or "no reason given",
         retryable=status in RETRYABLE or status >= 500,
         retry_after=_retry_after(response.headers.get("retry-after")),
     )

@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import os
 import threading
-import time
-from collections.abc import Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from importlib import import_module
 from importlib.metadata import PackageNotFoundError, version
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
-from ocrtune.core import Answer, Failure, Prompt, Size
-from ocrtune.errors import EngineError, InputError, extra
-from ocrtune.imaging import open_image
-from ocrtune.inference import in_flight
+from ocrtune.core import Prompt
+from ocrtune.engines._pooled import Found, Said, Seeing, clear, turned
+from ocrtune.engines._rapidocr import is_foreign, is_tall, pieces, pixels_of, read_whole, rows, spans, stance
+from ocrtune.errors import extra
+from ocrtune.layout import Span
 from ocrtune.options import EngineOptions
 
 if TYPE_CHECKING:
@@ -32,21 +29,25 @@ TUNED = {
 }
 LINE_HEIGHT = 120  # pixels; a flat picture up to this height in which nothing is detected is taken as one line
 LINE_ASPECT = 2.0  # width / height from which on a picture is flat
+SURE = 0.8  # mean confidence from which on a page stands upright
+KEPT = 0.5  # confidence below which a line is most often none
+FOREIGN = "its lines are in a script that rapidocr cannot read"
 
 
-class RapidOcr:
+class RapidOcr(Seeing):
     """Each of `concurrency` threads (at most one per core) has models of its own, 0.5 GB each.
 
-    Rows of text become lines; boxes side by side on one row are joined by a space.
+    Rows of text become lines; boxes side by side on one row are joined by a space. With layout, a page that lies on its side
+    or stands on its head is turned, and one in a script that the models do not know says so.
     """
 
     name = "rapidocr"
+    uses = ("layout", "concurrency")
 
     def __init__(self, options: EngineOptions) -> None:
-        options.only(self.name, "concurrency")
-        self._width = min(options.concurrency, os.cpu_count() or 1)
-        self._pool: ThreadPoolExecutor | None = None
+        super().__init__(options)
         self._own = threading.local()
+        self._spare: list[Any] = []
 
     def describe(self) -> dict[str, str]:
         try:
@@ -55,84 +56,63 @@ class RapidOcr:
             installed = "not installed"
         return {"engine": self.name, "rapidocr": installed, "settings": "cls off, det max 960, rec batch 1"}
 
-    def open(self) -> None:
-        """Load the models once, so that a broken installation shows before the first sample."""
-        if self._pool is None:
-            self._reader()
-            self._pool = ThreadPoolExecutor(self._width, thread_name_prefix="ocrtune-rapidocr")
+    def load(self) -> None:
+        """Load the models once, so that a broken installation shows before the first sample; the first thread takes them."""
+        self._spare.append(_loaded())
 
     def close(self) -> None:
-        if self._pool is not None:
-            self._pool.shutdown(cancel_futures=True)
-        self._pool = None
+        super().close()
         self._own = threading.local()
+        self._spare.clear()
 
-    def sees(self, size: Size) -> Size | None:
-        return size
+    def say(self, prompt: Prompt) -> Said:
+        self._own.foreign = False
+        said = super().say(prompt)
+        return said._replace(why=FOREIGN) if self._own.foreign else said
 
-    def stream(self, prompts: Iterable[Prompt]) -> Iterator[Answer]:
-        if self._pool is None:
-            raise EngineError("the rapidocr engine is not open", hint="call open() first")
-        pool = self._pool
-        return in_flight(prompts, lambda prompt: pool.submit(self._answer, prompt), self._width)
+    def lines(self, image: Image) -> str:
+        pixels, reader = pixels_of(image), self._reader()
+        found = reader(pixels, use_det=True, use_rec=True, use_cls=False, return_word_box=False, text_score=KEPT)
+        if found.txts:
+            return "\n".join(rows(pieces(found)))
+        return read_whole(reader, pixels)[0] if _is_line(image) else ""
 
-    def _answer(self, prompt: Prompt) -> Answer:
-        begun = time.monotonic()
-        try:
-            images = [open_image(image.path) for image in prompt.images]
-        except InputError as error:
-            failure = Failure(kind="unreadable image", message=str(error))
-            return Answer(sample_id=prompt.sample_id, finish="error", error=failure, seconds=time.monotonic() - begun)
-        text = "\n".join(_read(self._reader(), image) for image in images)
-        sees = tuple(Size(*image.size) for image in images)
-        return Answer(sample_id=prompt.sample_id, text=text, sees=sees, seconds=time.monotonic() - begun)
+    def page(self, image: Image) -> Found:
+        pixels, reader = pixels_of(image), self._reader()
+        read = spans(_asked(reader, pixels))
+        if not read and _is_line(image) and (whole := read_whole(reader, pixels))[0]:
+            box = (0.0, 0.0, float(image.width), float(image.height))
+            return Found([Span(whole[0], box, image.height, confidence=whole[1])])
+        found = Found(read)
+        if read and (clear(read) < SURE or 2 * sum(is_tall(span.box) for span in read) > len(read)):
+            turn = stance(reader, pixels, read, SURE)
+            if turn:
+                found = Found(spans(_asked(reader, pixels_of(turned(image, turn)))), turn)
+        self._own.foreign = is_foreign(found.spans)
+        return found._replace(spans=[span for span in found.spans if (span.confidence or 0.0) >= KEPT])
 
     def _reader(self) -> Any:
         """One per thread: a reader keeps the settings of its last call."""
         if (reader := getattr(self._own, "reader", None)) is None:
-            with extra("cpu-ocr"):
-                import_module("onnxruntime")  # rapidocr itself reports its absence only when it first reads
-                from rapidocr import RapidOCR
-            reader = self._own.reader = RapidOCR(params=TUNED)
+            try:
+                reader = self._spare.pop()
+            except IndexError:
+                reader = _loaded()
+            self._own.reader = reader
         return reader
 
 
-class _Piece(NamedTuple):
-    """Text with its box: left, top, bottom in pixels."""
-
-    text: str
-    left: float
-    top: float
-    bottom: float
+def _is_line(image: Image) -> bool:
+    return image.height <= LINE_HEIGHT and image.width >= LINE_ASPECT * image.height
 
 
-def _read(reader: Any, image: Image) -> str:
-    import numpy as np
-
-    pixels = np.ascontiguousarray(np.asarray(image)[:, :, ::-1])  # the models were trained on BGR
-    found = reader(pixels, use_det=True, use_rec=True, use_cls=False)
-    if found.txts:
-        return "\n".join(rows(_pieces(found)))
-    if image.height <= LINE_HEIGHT and image.width >= LINE_ASPECT * image.height:
-        found = reader(pixels, use_det=False, use_rec=True, use_cls=False)
-        return " ".join(found.txts or ())
-    return ""
+def _loaded() -> Any:
+    with extra("cpu-ocr"):
+        import_module("onnxruntime")  # rapidocr itself reports its absence only when it first reads
+        from rapidocr import RapidOCR
+    return RapidOCR(params=TUNED)
 
 
-def _pieces(found: Any) -> list[_Piece]:
-    return [
-        _Piece(text, float(box[:, 0].min()), float(box[:, 1].min()), float(box[:, 1].max()))
-        for text, box in zip(found.txts, found.boxes, strict=True)
-    ]
-
-
-def rows(pieces: Sequence[_Piece]) -> list[str]:
-    """Lines from top to bottom; a piece belongs to the row before when its middle lies inside it."""
-    lines: list[list[_Piece]] = []
-    for piece in sorted(pieces, key=lambda p: (p.top + p.bottom) / 2):
-        first = lines[-1][0] if lines else None
-        if first is not None and first.top <= (piece.top + piece.bottom) / 2 <= first.bottom:
-            lines[-1].append(piece)
-        else:
-            lines.append([piece])
-    return [" ".join(piece.text for piece in sorted(line, key=lambda p: p.left)) for line in lines]
+def _asked(reader: Any, pixels: Any) -> Any:
+    """Everything that was found; weak lines too, for they say how the page stands."""
+    return reader(pixels, use_det=True, use_rec=True, use_cls=False, return_word_box=True, text_score=0.0)

@@ -1,56 +1,36 @@
-"""A parsed document as text or Markdown."""
+"""A parsed document as plain text."""
 
 from __future__ import annotations
 
-import html
-import re
+from collections.abc import Iterator
 
-from ocrtune.core import Document, Page, Region
+from ocrtune.contracts import Artefact
+from ocrtune.core import Document, Page
+from ocrtune.exporters._page import shown
+from ocrtune.exporters._wording import plain
+from ocrtune.options import ExportOptions
 
 
 class Text:
-    """Plain text; pages are separated by form feeds, as pdftotext does it. Failed pages are empty."""
+    """Plain text with the lines of the page; pages are separated by form feeds, as pdftotext does it. Failed pages are empty.
 
-    name = "txt"
-    suffix = ".txt"
-
-    def export(self, document: Document) -> bytes:
-        return "\f".join(page.text + "\n" if page.text else "" for page in document.pages).encode()
-
-
-class Markdown:
-    """Markdown: kinds of regions become headings, tables and formulas; problems of a page stay visible as a note.
-
-    Text that is not Markdown already is escaped, so that it is shown as it was read. Pages are separated by a comment
-    with the page number, which viewers hide and programs can find.
+    Files: `<stem>.txt`, and page by page `pages/0001.txt`.
     """
 
-    name = "md"
-    suffix = ".md"
+    name = "txt"
 
-    def export(self, document: Document) -> bytes:
-        return "\n".join(_page(page) for page in document.pages).encode()
+    def __init__(self, options: ExportOptions) -> None:
+        self.options = options
 
+    def export(self, document: Document, stem: str) -> Iterator[Artefact]:
+        texts = [self._text(page) for page in document.pages]
+        yield Artefact(f"{stem}.txt", "\f".join(texts).encode())
+        if self.options.per_page:
+            for page, text in zip(document.pages, texts, strict=True):
+                yield Artefact(f"pages/{page.number:04d}.txt", text.encode())
 
-def _page(page: Page) -> str:
-    notes = [f"> **Page {page.number}:** {_escape(problem)}" for problem in page.problems]
-    blocks = [block for region in page.regions if (block := _block(region))]
-    return "\n\n".join([f"<!-- page {page.number} -->", *notes, *blocks]) + "\n"
-
-
-def _block(region: Region) -> str:
-    text = region.text.strip("\n")
-    if not text.strip() or region.markup in ("markdown", "html"):
-        return text
-    if region.markup == "latex":
-        return f"$$\n{text}\n$$"
-    if region.kind in ("title", "section-header"):
-        return f"{'#' if region.kind == 'title' else '##'} {_escape(' '.join(text.split()))}"
-    # Two spaces before a newline keep the page's own line ends; blank lines stay paragraph breaks.
-    return re.sub(r"(?<!\n)\n(?!\n)", "  \n", _escape(text))
-
-
-def _escape(text: str) -> str:
-    text = re.sub(r"([\\`*_\[\]|])", r"\\\1", html.escape(text, quote=False))
-    text = re.sub(r"(?m)^(\s*)(#{1,6}(?=\s)|[-+](?=\s)|[-=~]{3,}\s*$)", r"\1\\\2", text)
-    return re.sub(r"(?m)^(\s*\d+)([.)])(?=\s)", r"\1\\\2", text)
+    def _text(self, page: Page) -> str:
+        """A form feed that was read would be one more page."""
+        parts = (plain(part.region) for part in shown(page, headers=self.options.headers) if part.region.text.strip())
+        text = "\n".join(part for part in parts if part).replace("\f", "\n")
+        return text + "\n" if text else ""

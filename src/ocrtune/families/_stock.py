@@ -23,6 +23,7 @@ class Stock:
     framings: tuple[str, ...] = ()
     broken_with: Mapping[str, str] = {}
     vllm: tuple[str, ...] = ()
+    served_prefix = ""
     packs = False
     template: str | None = None  # stands in for a chat template where the checkpoint has none
 

@@ -8,7 +8,7 @@ from ocrtune.contracts import AS_STORED, Loaded, LoadOptions, Weights
 from ocrtune.core import ModelRef
 from ocrtune.errors import ModelError
 from ocrtune.families import _dots
-from ocrtune.families._dots.framing import DEFAULT, TEMPLATES
+from ocrtune.families._dots.framing import DEFAULT, PLACE, TEMPLATES
 from ocrtune.families._patches import Patches
 
 
@@ -25,6 +25,7 @@ class DotsOcr(Patches):
     dialects = ("layout", "layout-only", "dots-ocr", "dots-grounding")
     framings = tuple(TEMPLATES)
     vllm = ("--trust-remote-code", "--chat-template-content-format", "string")
+    served_prefix = PLACE  # without it vLLM puts a line break between picture and text, which the model was not taught with
     packs = True
 
     def load(self, ref: ModelRef, options: LoadOptions) -> Loaded:

@@ -2,7 +2,7 @@
 
 What they share:
 
-* Reference and reading go through the same named pipeline (`metrics.normalise`) first; units are counted after it.
+* Reference and reading go through the same named pipeline (`scoring.normalise`) first; units are counted after it.
 * A sample with several acceptable answers is scored against the one that suits the reading best.
 * **Empty texts.** Both empty: no error. An empty reading of a reference with text: everything lost, CER 1. Text read
   where there is none: its length counts as errors over a total of 0, so that a corpus figure (Σ errors / Σ total) pays
@@ -15,20 +15,13 @@ What they share:
 
 from __future__ import annotations
 
-import re
-from collections import Counter
 from collections.abc import Sequence
 from typing import ClassVar, Literal, NamedTuple
 
-from rapidfuzz.distance import Levenshtein
-
 from ocrtune.core import AnswersTarget, Decoded, Prediction, Sample, Score, target_text
 from ocrtune.core.outcome import Direction
-from ocrtune.metrics.normalise import normalise
-
-# Ideographs (with extensions and compatibility forms), kana: scripts whose words are not separated by spaces.
-_UNSPACED = "\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff"
-_WORD = re.compile(rf"[{_UNSPACED}]|[^\s{_UNSPACED}]+")
+from ocrtune.scoring.normalise import normalise
+from ocrtune.scoring.text import char_f1, edits, words
 
 
 class Reading(NamedTuple):
@@ -67,12 +60,10 @@ class ErrorRate(TextMetric):
 
     def of(self, sample_id: str, reading: Reading, *, failed: bool, normalisation: str) -> Score:
         reference, text = self.units(reading.reference), self.units(reading.text)
-        errors = Levenshtein.distance(reference, text)
+        counted = edits(reference, text)
         if failed:
-            errors = max(errors, 1)
-        return Score(
-            sample_id=sample_id, metric=self.name, value=errors / max(len(reference), 1), errors=errors, total=len(reference)
-        )
+            counted = counted._replace(errors=max(counted.errors, 1))
+        return Score(sample_id=sample_id, metric=self.name, value=counted.rate, errors=counted.errors, total=counted.total)
 
     def units(self, text: str) -> Sequence[str]:
         raise NotImplementedError
@@ -94,7 +85,7 @@ class Wer(ErrorRate):
     name = "wer"
 
     def units(self, text: str) -> Sequence[str]:
-        return _WORD.findall(text)
+        return words(text)
 
 
 class CharF1(TextMetric):
@@ -111,11 +102,7 @@ class CharF1(TextMetric):
         reference, text = reading
         if not reference and not text and not failed and normalisation != "gemma":
             return Score(sample_id=sample_id, metric=self.name, value=1.0)
-        shared = (Counter(reference) & Counter(text)).total()
-        if not shared:
-            return Score(sample_id=sample_id, metric=self.name, value=0.0)
-        precision, recall = shared / len(text), shared / len(reference)
-        return Score(sample_id=sample_id, metric=self.name, value=2 * precision * recall / (precision + recall))
+        return Score(sample_id=sample_id, metric=self.name, value=char_f1(reference, text))
 
 
 class Exact(TextMetric):

@@ -331,7 +331,7 @@ def _folders(folder: Path) -> list[Path]:
     return [place for place in around if place.is_dir()]
 
 
-PICTURE_FOLDERS = ("images", "Images", "JPEGImages", "imgs", "img", "image")
+PICTURE_FOLDERS = ("images", "pages", "Images", "JPEGImages", "imgs", "img", "image")
 
 
 @lru_cache(maxsize=64)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, NamedTuple
+from unicodedata import east_asian_width
 
 from ocrtune.core import Size
 from ocrtune.core.document import Point
@@ -75,20 +76,24 @@ def _page_order(group: Element | None) -> Iterator[str]:
 
 
 def _page_regions(parent: Element) -> Iterator[Element]:
-    """Regions in document order, those inside others (cells of a table) after them."""
+    """Regions in document order, those inside others (cells of a table) after them; the text of a formula is its own."""
     for child in parent:
         if child.tag in PAGE_KINDS:
             yield child
-            yield from _page_regions(child)
+            if PAGE_KINDS[child.tag] != "formula":
+                yield from _page_regions(child)
 
 
 def _page_block(region: Element) -> Block:
     kind = PAGE_KINDS[region.tag]
     if region.tag == "TextRegion":
-        kind = layout_kind(region.get("type") or _custom(region, "structure", "type") or "text") or "text"
+        # What PAGE has a type for and what it has none for: the more exact one is in `custom`.
+        named = (layout_kind(name) for name in (_custom(region, "structure", "type"), region.get("type")) if name)
+        kind = next(filter(None, named), "text")
     lines = sorted(children(region, "TextLine"), key=lambda line: int(_custom(line, "readingOrder", "index") or 0))
     found = tuple(Line(line.get("id", ""), _page_points(line), _page_text(line)) for line in lines)
-    return Block(region.get("id", ""), kind, _page_points(region), found, _page_text(region))
+    text = _page_text(region) or "\n".join(map(_page_text, children(region, "TextRegion") if kind == "formula" else ()))
+    return Block(region.get("id", ""), kind, _page_points(region), found, text)
 
 
 def _custom(element: Element, group: str, name: str) -> str | None:
@@ -165,13 +170,20 @@ def _alto_points(element: Element) -> tuple[Point, ...]:
 
 
 def _alto_text(line: Element) -> str:
-    """Words with spaces where the file has them, or everywhere where it has none."""
+    """Words with spaces where the line has them; where it has none, everywhere but between Chinese or Japanese words."""
     parts = list(children(line, "String", "SP", "HYP"))
     gap = "" if any(part.tag == "SP" for part in parts) else " "
     words = ["".join(" " if part.tag == "SP" else part.get("CONTENT", "") for part in parts)] if not gap else []
     words += [part.get("CONTENT", "") for part in parts if gap and part.tag == "String"]
     hyphen = "".join(part.get("CONTENT", "") for part in parts if gap and part.tag == "HYP")
-    return " ".join(gap.join(words).split()) + hyphen
+    joined = "".join(word if n == 0 or _closed(words[n - 1], word) else f"{gap}{word}" for n, word in enumerate(words))
+    return " ".join(joined.split()) + hyphen
+
+
+def _closed(one: str, other: str) -> bool:
+    """Han, kana and their punctuation on both sides; Korean has spaces."""
+    sides = one[-1:] + other[:1]
+    return len(sides) == 2 and all(east_asian_width(c) in "WF" and not "\uac00" <= c <= "\ud7a3" for c in sides)
 
 
 def _paired(flat: Sequence[float]) -> tuple[Point, ...]:

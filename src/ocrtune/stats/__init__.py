@@ -5,15 +5,31 @@ source document share paper, fonts and difficulty, so documents (`Sample.group`)
 what changes places under the null hypothesis.
 """
 
-from ocrtune.stats.corpus import Benchmark, Counts, Rule, estimate
-from ocrtune.stats.paired import MIN_GROUPS, Comparison, Outcome, Pair, SliceComparison, compare, documents_needed, mcnemar, pair
+from ocrtune.stats.corpus import MAX_SLICES, Benchmark, Rule, estimate
+from ocrtune.stats.discordance import Crossed, crossed, exact_binomial
+from ocrtune.stats.gate import Counts, Limits, doubts
+from ocrtune.stats.paired import (
+    MIN_GROUPS,
+    Comparison,
+    Outcome,
+    Pair,
+    SliceComparison,
+    compare,
+    corrected,
+    documents_needed,
+    mcnemar,
+    pair,
+)
 from ocrtune.stats.resampling import Plan, bootstrap, by_group, holm, sign_flip
 
 __all__ = [
+    "MAX_SLICES",
     "MIN_GROUPS",
     "Benchmark",
     "Comparison",
     "Counts",
+    "Crossed",
+    "Limits",
     "Outcome",
     "Pair",
     "Plan",
@@ -22,8 +38,12 @@ __all__ = [
     "bootstrap",
     "by_group",
     "compare",
+    "corrected",
+    "crossed",
     "documents_needed",
+    "doubts",
     "estimate",
+    "exact_binomial",
     "holm",
     "mcnemar",
     "pair",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Literal, NamedTuple
 
@@ -10,6 +11,7 @@ import numpy as np
 
 from ocrtune.core import Estimate, Sample, Score, Slice, digest
 from ocrtune.core.outcome import Direction
+from ocrtune.stats.gate import Counts
 from ocrtune.stats.resampling import Floats, Plan, bootstrap, by_group, ratio, ratio_rows
 
 MAX_SLICES = 40  # a tag with more values than this names samples rather than kinds of them
@@ -24,22 +26,14 @@ class Rule(NamedTuple):
     pool: Literal["micro", "macro"]
 
 
-class Counts(NamedTuple):
-    """What happened to the requests, whatever the metric says."""
-
-    failed: int = 0
-    truncated: int = 0
-    empty: int = 0
-    looped: int = 0
-
-
 class Benchmark(NamedTuple):
-    """What was read, how it went, and by which protocol."""
+    """What was read, how it went, and by which protocol; `doubts` say why the figures are not to be believed."""
 
     samples: Sequence[Sample]
     digest: str
     protocol: Mapping[str, str]
     counts: Counts = Counts()
+    doubts: tuple[str, ...] = ()
 
 
 def estimate(scores: Sequence[Score], rule: Rule, benchmark: Benchmark, plan: Plan = Plan()) -> Estimate:  # noqa: B008
@@ -63,7 +57,9 @@ def estimate(scores: Sequence[Score], rule: Rule, benchmark: Benchmark, plan: Pl
         high=figure.high,
         n=len(samples),
         groups=figure.groups,
-        **benchmark.counts._asdict(),
+        **{name: count for name, count in benchmark.counts._asdict().items() if name != "blank"},
+        status="suspect" if benchmark.doubts else "ok",
+        doubts=benchmark.doubts,
         unscored=len(benchmark.samples) - len(samples),
         benchmark_digest=benchmark.digest,
         protocol=protocol,
@@ -104,7 +100,13 @@ def slice_masks(samples: Sequence[Sample]) -> Iterator[tuple[str, str, list[int]
             if tag in sample.tags:
                 places.setdefault(sample.tags[tag], []).append(position)
         if 2 <= len(places) <= MAX_SLICES:
-            yield from ((tag, value, places[value]) for value in sorted(places))
+            yield from ((tag, value, places[value]) for value in sorted(places, key=_natural))
+
+
+def _natural(value: str) -> tuple[float, str]:
+    """Bands by the number they begin with, names by their letters."""
+    number = re.match(r"[<>≤≥ ]*(\d+(?:\.\d+)?)", value)
+    return (float(number[1]) if number else math.inf, value)
 
 
 def columns_of(scores: Sequence[Score], rule: Rule) -> Floats:

@@ -12,9 +12,11 @@ from ocrtune.core import Noun, Sample, Score
 from ocrtune.core.outcome import Direction
 from ocrtune.errors import ComparisonError
 from ocrtune.stats.corpus import SLICE_RESAMPLES, Rule, columns_of, slice_masks
+from ocrtune.stats.discordance import Crossed, crossed
 from ocrtune.stats.resampling import ALPHA, NORMAL, Plan, bootstrap, by_group, difference_rows, holm, ratio, sign_flip
 
 Outcome = Literal["better", "worse", "cannot tell"]
+Test = Literal["exact McNemar", "sign-flip permutation"]
 
 POWER = 0.8
 MIN_GROUPS = 6  # 2 / 2^5 > 0.05: with fewer documents no two-sided sign-flip test can reach 5 %
@@ -41,9 +43,10 @@ class SliceComparison(Noun):
 class Comparison(Noun):
     """Two models on the same samples, by one metric. `difference` is tuned − base, `low`/`high` its 95 % interval.
 
-    `verdict` is better or worse only when the interval excludes 0 and the permutation test has p < 0.05. `mde` is the
-    smallest true difference that such a benchmark finds in four cases of five. `mcnemar` is the exact p-value of the
-    discordant samples, for metrics that are 0 or 1; it ignores documents and decides nothing.
+    `verdict` is better or worse only when the interval excludes 0 and `p_holm` < 0.05: `p_value` by `test`, corrected for the
+    `tests` comparisons that were made together. The test is McNemar's where the metric is 0 or 1 and every sample a document of
+    its own, else the sign-flip permutation of documents. `mde` is the smallest true difference that such a benchmark finds in
+    four cases of five. `crossed` is the 2 × 2 table of a metric that is 0 or 1, `mcnemar` its exact p-value.
     """
 
     metric: str
@@ -53,9 +56,13 @@ class Comparison(Noun):
     difference: float
     low: float | None
     high: float | None
+    test: Test = "sign-flip permutation"
     p_value: float
+    p_holm: float
+    tests: int = 1
     mde: float | None
     mcnemar: float | None = None
+    crossed: Crossed | None = None
     verdict: Outcome
     statement: str
     n: int
@@ -94,13 +101,21 @@ def compare(pairs: Sequence[Pair], rule: Rule, plan: Plan = Plan(), *, unscored:
             f"no sample has a value of {rule.metric!r} in both results", hint="score both again with the same metrics"
         )
     found = _contrast(pairs, rule, plan)
+    table = _crossed(pairs, clustered=found.groups < len(pairs))
+    exact = table is not None and not table.clustered
+    if table is not None and exact:
+        verdict = _verdict(rule.direction, found.low, found.high, table.p_value)
+        found = found._replace(p_value=table.p_value, verdict=verdict)
     sign = -1 if rule.direction == "lower" else 1
     gains = np.array([p.delta for p in pairs]) * sign
     comparison = Comparison(
         metric=rule.metric,
         direction=rule.direction,
         **found._asdict(),
-        mcnemar=mcnemar(pairs),
+        test="exact McNemar" if exact else "sign-flip permutation",
+        p_holm=found.p_value,
+        mcnemar=table.p_value if table else None,
+        crossed=table,
         statement="",
         n=len(pairs),
         unscored=unscored,
@@ -165,14 +180,32 @@ def _contrast_slices(pairs: Sequence[Pair], rule: Rule, plan: Plan) -> Iterator[
         yield SliceComparison(tag=tag, value=value, n=n, **kept, p_holm=p_holm, verdict=verdict, note=few)
 
 
+def corrected(found: Sequence[Comparison]) -> list[Comparison]:
+    """The same comparisons, judged by p-values that are corrected for their number (Holm), in the order given.
+
+    Those over too few documents cannot be significant whatever they show, and count for nothing (Tarone 1990).
+    """
+    testable = [c for c in found if c.groups >= MIN_GROUPS]
+    p_values = iter(holm([c.p_value for c in testable]))
+    return [_judged(c, next(p_values), len(testable)) if c.groups >= MIN_GROUPS else c for c in found]
+
+
+def _judged(found: Comparison, p_holm: float, tests: int) -> Comparison:
+    verdict = _verdict(found.direction, found.low, found.high, p_holm)
+    judged = found.model_copy(update={"p_holm": p_holm, "tests": tests, "verdict": verdict})
+    return judged.model_copy(update={"statement": statement(judged)})
+
+
 def mcnemar(pairs: Sequence[Pair]) -> float | None:
     """Exact two-sided p-value of the discordant pairs; None when the metric is not 0 or 1 throughout."""
-    if any(value not in (0.0, 1.0) for p in pairs for value in (p.base.value, p.tuned.value)):
+    table = _crossed(pairs, clustered=False)
+    return table.p_value if table else None
+
+
+def _crossed(pairs: Sequence[Pair], *, clustered: bool) -> Crossed | None:
+    if any(value not in (0.0, 1.0) or s.total is not None for p in pairs for s in (p.base, p.tuned) for value in (s.value,)):
         return None
-    gained, lost = sum(p.delta > 0 for p in pairs), sum(p.delta < 0 for p in pairs)
-    count, rarer = gained + lost, min(gained, lost)
-    tail: int = sum(math.comb(count, k) for k in range(rarer + 1))
-    return min(1.0, 2 * tail / int(2**count))
+    return crossed(((p.base.value == 1.0, p.tuned.value == 1.0) for p in pairs), clustered=clustered)
 
 
 def documents_needed(comparison: Comparison) -> int | None:
@@ -188,7 +221,7 @@ def statement(found: Comparison) -> str:
     where = f"on {counted(found.n, 'sample')} of {counted(found.groups, 'document')}"
     if found.low is None or found.high is None:
         return f"Cannot tell: {figures} {where}. Nothing can be said from a single document; at least {MIN_GROUPS} are needed."
-    change = f"a change of {found.difference:+.4f} (95 % interval {found.low:+.4f} to {found.high:+.4f}, p = {found.p_value:.2g})"
+    change = f"a change of {found.difference:+.4f} (95 % interval {found.low:+.4f} to {found.high:+.4f}, {_chance(found)})"
     if found.verdict != "cannot tell":
         return f"The tuned model is {found.verdict}: {figures}, {change}, {where}."
     text = f"Cannot tell: {figures}, {change}, {where}."
@@ -199,6 +232,12 @@ def statement(found: Comparison) -> str:
     if (needed := documents_needed(found)) and needed > found.groups:
         text += f" About {needed} documents would show one as large as this."
     return text
+
+
+def _chance(found: Comparison) -> str:
+    if found.tests == 1:
+        return f"p = {found.p_value:.2g}"
+    return f"p = {found.p_holm:.2g} corrected for {found.tests} comparisons, {found.p_value:.2g} alone"
 
 
 def counted(count: int, noun: str) -> str:

@@ -6,6 +6,8 @@ Examples:
   ocrtune evaluate data/invoices --engine tesseract --language rus+eng
   ocrtune evaluate data/invoices --engine http --base-url http://127.0.0.1:8000/v1 --concurrency 32 --max-tokens 2048
   ocrtune evaluate data/invoices --engine rapidocr --metrics cer,exact --normalisation nospace
+  ocrtune evaluate OCRBench/OCRBench.json --benchmark ocrbench --model models/nano
+  ocrtune evaluate hub --benchmark mws-vision-bench --base-url http://127.0.0.1:8000/v1
 """
 
 from __future__ import annotations
@@ -20,18 +22,19 @@ from typing import Any, NamedTuple
 from pydantic import Field
 
 from ocrtune.config import read_yaml
-from ocrtune.contracts import Dialect, Engine
+from ocrtune.contracts import Benchmark, Dialect, Engine
 from ocrtune.core import Prediction, Sample
-from ocrtune.errors import InputError, ModelError, RunError
+from ocrtune.errors import ConfigError, InputError, ModelError, RunError
 from ocrtune.inference import PREDICTIONS, predict
 from ocrtune.models import notes
 from ocrtune.options import EngineOptions
 from ocrtune.plugins import DIALECTS, ENGINES
 from ocrtune.runs import RunDir
 from ocrtune.sampling import load_split
-from ocrtune.verbs.score import ESTIMATE, SAMPLES, SCORES, Figures, Scoring, record, score_predictions, table
+from ocrtune.verbs.score import ESTIMATE, SAMPLES, SCORES, Figures, Scoring, chosen, record, score_predictions, table
 
 log = logging.getLogger("ocrtune")
+HUB = "hub"
 SEEN = ("min_pixels", "max_pixels", "framing")  # what decides on the tokens of a picture and of the frame around it
 
 
@@ -41,14 +44,27 @@ class Reading(EngineOptions):
     engine: str = Field("local", description="what reads: local, http, rapidocr, tesseract, echo")
     dialect: str | None = Field(None, description="how replies are written; what the model was trained with, else plain")
     prompt: str | None = Field(None, description="prompt text; what the model was trained with, else the dialect's own")
+    prompt_file: Path | None = Field(None, description="file that holds the prompt text, instead of --prompt")
     max_tokens: int = Field(1024, gt=0, description="longest reply, in tokens; longer ones are cut and counted as truncated")
     retries: int = Field(2, ge=0, le=20, description="how often a failure that may pass, such as a timeout, is tried again")
+
+    @property
+    def words(self) -> str | None:
+        """The prompt that was asked for, if one was. Raises ConfigError for two, InputError for a file that cannot be read."""
+        if self.prompt_file is None:
+            return self.prompt
+        if self.prompt is not None:
+            raise ConfigError("the prompt is given twice", hint="give --prompt or --prompt-file")
+        try:
+            return self.prompt_file.read_text("utf-8")
+        except (OSError, UnicodeDecodeError) as cause:
+            raise InputError(f"{self.prompt_file}: the prompt cannot be read ({cause})") from cause
 
 
 class Config(Scoring, Reading):
     """What is read, by whom, and how it is scored."""
 
-    data: str = Field(description="dataset folder or run:<id> of a prepare run")
+    data: str = Field(description="dataset folder or run:<id> of a prepare run; with --benchmark its file or folder, or `hub`")
     split: str = Field("test", description="split to read: train, val or test")
     limit: int | None = Field(None, gt=0, description="read only so many samples, drawn by the seed")
 
@@ -62,7 +78,9 @@ class Reader(NamedTuple):
 
 def run(config: Config, into: RunDir) -> Figures:
     """Status is partial while any sample failed, done otherwise."""
-    samples = _samples(config, into)
+    benchmark = chosen(config)
+    config = config if benchmark is None else _as_published(config, benchmark)
+    samples = _samples(config, benchmark, into)
     with reader(config, into) as asked:
         predictions = predict(samples, asked.dialect, asked.engine, into, max_tokens=config.max_tokens, retries=config.retries)
         protocol = _protocol(config, asked, samples[0])
@@ -92,12 +110,12 @@ def reader(config: Reading, into: RunDir) -> Iterator[Reader]:
     options = _weights(config, into)
     weights = options.adapter or options.model
     trained = notes(Path(weights)) if weights else {}
-    for name in ("dialect", "prompt", *SEEN):
-        value = getattr(config, name)
+    asked_with = {"dialect": config.dialect, "prompt": config.words} | {name: getattr(config, name) for name in SEEN}
+    for name, value in asked_with.items():
         if trained and value is not None and value != trained.get(name):
             log.warning("the model was trained with the %s %r, but is asked with %r", name, trained.get(name), value)
     dialect = str(config.dialect or trained.get("dialect") or "plain")
-    prompt = config.prompt if config.prompt is not None else trained.get("prompt")
+    prompt = config.words if config.words is not None else trained.get("prompt")
     bounds = {name: trained.get(name) for name in SEEN if getattr(options, name) is None}
     engine = ENGINES.get(config.engine)(options.model_copy(update=bounds))
     asked = Reader(engine, DIALECTS.get(dialect)(prompt))
@@ -108,9 +126,20 @@ def reader(config: Reading, into: RunDir) -> Iterator[Reader]:
         engine.close()
 
 
-def _samples(config: Config, into: RunDir) -> list[Sample]:
-    into.link(data=config.data)
-    samples = load_split(into.resolve(config.data, "dataset"), config.split)
+def _as_published(config: Config, benchmark: Benchmark) -> Config:
+    """The benchmark's own dialect and token limit where the options do not say otherwise."""
+    asked = config.model_fields_set
+    own = {"dialect": benchmark.dialect, "max_tokens": benchmark.max_tokens}
+    return config.model_copy(update={name: value for name, value in own.items() if name not in asked})
+
+
+def _samples(config: Config, benchmark: Benchmark | None, into: RunDir) -> list[Sample]:
+    if benchmark is not None and config.data == HUB:
+        samples = benchmark.load(None)
+    else:
+        into.link(data=config.data)
+        place = into.resolve(config.data, "dataset")
+        samples = load_split(place, config.split) if benchmark is None else benchmark.load(place)
     if not samples:
         raise InputError(f"the split {config.split!r} of {config.data} is empty", hint="choose another --split")
     if without := [sample.id for sample in samples if sample.target is None]:

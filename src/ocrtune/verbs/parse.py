@@ -1,51 +1,67 @@
-"""Read documents and write text, Markdown or JSON. A page that fails is marked in its document; the rest is kept.
+"""Read documents and write Markdown, HTML, JSON, searchable PDFs and more. A page that fails is marked; the rest is kept.
+
+Without a model each page is read from its text layer where that can be trusted, else by the OCR engines that are installed.
+With `--model` or `--base-url` the model reads, and those read a second time beside it: their words give places and
+agreement. A reply that runs in circles, is cut short or broken is asked again in other ways before the page is marked.
 
 Examples:
-  ocrtune parse scan.pdf --model models/nano
-  ocrtune parse letters/ --engine tesseract --language rus+eng --formats txt,md
-  ocrtune parse "archive/*.tif" cover.png --engine rapidocr --dpi 200
-  ocrtune parse report.pdf --engine http --base-url http://127.0.0.1:8000/v1 --max-tokens 4096
+  ocrtune parse scan.pdf
+  ocrtune parse letters/ --language rus+eng --formats md,pdf --pages 1-3,7
+  ocrtune parse "archive/*.tif" cover.png --engine rapidocr --formats txt,hocr,alto
+  ocrtune parse report.pdf --model models/nano
+  ocrtune parse report.pdf --base-url http://127.0.0.1:8000/v1 --dialect layout --max-tokens 8192 --concurrency 32
 """
 
 from __future__ import annotations
 
-import glob
-import io
+import contextlib
 import logging
-from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, NamedTuple
+from typing import NamedTuple
 
 from pydantic import Field
-from tqdm import tqdm
 
-from ocrtune.core import Document, ImageRef, Page, Prediction, Sample, Size
-from ocrtune.errors import InputError
-from ocrtune.imaging import IMAGE_SUFFIXES, frame_count, open_image, open_pdf, render_page
-from ocrtune.inference import PREDICTIONS, predict
-from ocrtune.plugins import EXPORTERS
+from ocrtune.config import Names
+from ocrtune.core import Box, Document, Leaf, Page, Region, Sample
+from ocrtune.errors import InputError, OcrtuneError
+from ocrtune.inference import PREDICTIONS
+from ocrtune.models import family_for, model_ref, notes
+from ocrtune.options import ExportOptions
+from ocrtune.plugins import ENGINES, EXPORTERS
 from ocrtune.runs import RunDir
-from ocrtune.verbs.evaluate import Reader, Reading, reader
-from ocrtune.verbs.score import decode
-
-if TYPE_CHECKING:
-    from PIL.Image import Image
+from ocrtune.verbs._ladder import Rules, readings
+from ocrtune.verbs._pages import Sheet, Try, Wanted, assembled, opened, unread
+from ocrtune.verbs._review import write_review
+from ocrtune.verbs._second import Second, second_reading
+from ocrtune.verbs.evaluate import Reader, reader
 
 log = logging.getLogger("ocrtune")
 
-SUFFIXES = IMAGE_SUFFIXES | {".pdf"}
 DOCUMENTS = "documents"
+LEAVES = "pages.jsonl"
+NEEDS = {"md": "figures", "html": "figures", "hocr": "images", "alto": "images", "page": "images"}  # what a format links to
 
 
-class Config(Reading):
+class Config(ExportOptions, Rules, Wanted):
     """What is read, by whom, and what is written."""
 
-    inputs: tuple[str, ...] = Field(min_length=1, description="PDF and image files, folders, or patterns such as 'scans/*.png'")
-    formats: tuple[Literal["txt", "md", "json"], ...] = Field(
-        ("md", "json"), min_length=1, description="files to write per document"
+    engine: str = Field(
+        "auto",
+        description="what reads: auto (the model where one is named, else text layer and installed OCR), local, http, "
+        "textlayer, tesseract, rapidocr, echo",
     )
-    dpi: int = Field(150, ge=36, le=600, description="resolution at which PDF pages are rendered, dots per inch")
+    formats: Names = Field(
+        ("md", "html", "json", "pdf"),
+        min_length=1,
+        description="what to write for each document: md, html, json, txt, pdf (searchable), hocr, alto, page, csv, xlsx, docx, "
+        "figures, images, overlay, rebuilt (PDF in the page's layout), flow (PDF of running text)",
+    )
+    check: bool = Field(
+        True, description="let text layer or OCR read beside a model: places of words, agreement, what is missing"
+    )
+    review: bool = Field(False, description="also write the doubtful blocks as a list to correct, which prepare reads")
 
 
 class Parsed(NamedTuple):
@@ -55,159 +71,156 @@ class Parsed(NamedTuple):
     files: list[Path]
 
 
-class _Sheet(NamedTuple):
-    """A page on its way: the picture to read, or why there is none."""
-
-    document: str
-    number: int
-    picture: Path | None
-    size: Size | None
-    why: str | None
-
-    @property
-    def sample_id(self) -> str:
-        return f"{self.document}/{self.number:04d}"
-
-
 def run(config: Config, into: RunDir) -> Parsed:
     """Status is partial while any page or file failed, done otherwise."""
-    sources = _named(_find(config.inputs))
-    sheets = [sheet for name, file in _bar(sources) for sheet in _sheets(name, file, config.dpi, into)]
-    samples = [_sample(sheet, sources[sheet.document]) for sheet in sheets if sheet.picture is not None]
-    if not samples:
-        raise InputError(f"none of {len(sources)} files can be read; the first: {sheets[0].why}")
-    with reader(config, into) as asked:
-        predictions = predict(samples, asked.dialect, asked.engine, into, max_tokens=config.max_tokens, retries=config.retries)
-        provenance = {"dialect": asked.dialect.name, **asked.engine.describe()}
-    by_id = {p.sample_id: p for p in predictions}
-    pages = {sheet.sample_id: _page(sheet, by_id.get(sheet.sample_id), asked) for sheet in sheets}
-    documents = [
-        Document(source=str(file), pages=tuple(pages[s.sample_id] for s in sheets if s.document == name), provenance=provenance)
-        for name, file in sources.items()
-    ]
-    files = _export(dict(zip(sources, documents, strict=True)), config.formats, into)
-    _finish(sheets, by_id, into)
-    return Parsed(documents, files)
+    bindery = _Bindery(config, into)
+    for _ in _pages(config, into, bindery):
+        pass
+    return Parsed(list(bindery.documents.values()), bindery.files)
 
 
-def _find(inputs: Sequence[str]) -> list[Path]:
-    """Files in the order given, folders and patterns sorted, each once. Raises InputError for what is not there."""
-    found: dict[Path, None] = {}
-    for text in inputs:
-        path = Path(text)
-        if path.is_dir():
-            files = sorted(p for p in path.rglob("*") if p.suffix.lower() in SUFFIXES and p.is_file())
-        elif path.is_file():
-            files = [path]
-        else:
-            matches = glob.glob(text, recursive=True)  # noqa: PTH207 - Path.glob takes no absolute patterns
-            files = sorted(p for p in map(Path, matches) if p.is_file())
-        if not files:
-            known = ", ".join(sorted(SUFFIXES))
-            raise InputError(f"nothing to read at {text}", hint=f"give files ({known}), folders or patterns")
-        found |= dict.fromkeys(files)
-    return list(found)
+def pages(config: Config, into: RunDir) -> Iterator[Leaf]:
+    """What `run` does, giving each page as soon as it is final; the run is finished when the last page was taken."""
+    yield from _pages(config, into, _Bindery(config, into))
 
 
-def _named(files: Sequence[Path]) -> dict[str, Path]:
-    """File names without suffix, as names of documents; repeated ones are numbered."""
-    seen: Counter[str] = Counter()
-    taken: dict[str, Path] = {}
-    for file in files:
-        name = file.stem
-        while name in taken:
-            seen[file.stem] += 1
-            name = f"{file.stem}-{seen[file.stem] + 1}"
-        taken[name] = file
-    return taken
+def _pages(config: Config, into: RunDir, bindery: _Bindery) -> Iterator[Leaf]:
+    sheets = opened(config, into.path)
+    if all(sheet.image is None for sheet in sheets):
+        raise InputError(f"none of {len({s.source for s in sheets})} files can be read; the first: {sheets[0].why}")
+    (into.path / LEAVES).unlink(missing_ok=True)
+    with reader(_resolved(config), into) as asked, bindery.at_work(sheets):
+        bindery.provenance = {"dialect": asked.dialect.name, **asked.engine.describe()}
+        with contextlib.closing(_leaves(config, asked, sheets, into)) as leaves:
+            for leaf in leaves:
+                into.append(LEAVES, leaf)
+                bindery.take(leaf)
+                yield leaf
+    if config.review and (file := write_review(bindery.documents, into)):
+        bindery.files.append(file)
+    _finish(sheets, bindery, into)
 
 
-def _bar(sources: Mapping[str, Path]) -> Iterator[tuple[str, Path]]:
-    yield from tqdm(sources.items(), desc="opening", unit="file")
+def _leaves(config: Config, asked: Reader, sheets: Sequence[Sheet], into: RunDir) -> Generator[Leaf]:
+    """Every page once, as soon as nothing more can be done for it."""
+    by_id = {sheet.sample_id: sheet for sheet in sheets}
+    samples = [_sample(config, sheet) for sheet in sheets if sheet.image is not None]
+    yield from (unread(sheet) for sheet in sheets if sheet.image is None)
+    with contextlib.ExitStack() as stack:
+        second: Second | None = None
+        if config.check and config.whole and asked.engine.native is None:
+            second = stack.enter_context(second_reading(samples, config.language, into))
+        waiting: list[Try] = []
+        for tried in readings(config, asked, samples, second, into):
+            if second is not None and not second.ready(tried.sample_id):
+                waiting.append(tried)
+            else:
+                yield assembled(by_id[tried.sample_id], tried, _reference(second, tried))
+        for tried in waiting:
+            yield assembled(by_id[tried.sample_id], tried, _reference(second, tried))
 
 
-def _sheets(name: str, file: Path, dpi: int, into: RunDir) -> list[_Sheet]:
-    """The pages of one file as pictures in the run; a broken file is one page that says why."""
-    try:
-        if file.suffix.lower() == ".pdf":
-            return list(_pdf_sheets(name, file, dpi, into))
-        return list(_image_sheets(name, file, into))
-    except InputError as error:
-        return [_Sheet(name, 1, None, None, str(error))]
+def _reference(second: Second | None, tried: Try) -> Sequence[Region]:
+    """What there is to hold the reading against; nothing where it is the second reading itself."""
+    return () if second is None or tried.engine == second.engine.name else second.regions(tried.sample_id)
 
 
-def _pdf_sheets(name: str, file: Path, dpi: int, into: RunDir) -> Iterator[_Sheet]:
-    with open_pdf(file) as pdf:
-        for number in range(1, len(pdf) + 1):
+def _sample(config: Config, sheet: Sheet) -> Sample:
+    assert sheet.image is not None
+    size = sheet.image.size
+    box = None if config.bbox is None or size is None else Box.from_pixels(config.bbox, size.width, size.height)
+    return Sample(id=sheet.sample_id, group=str(sheet.source), images=(sheet.image,), question=config.question, box=box)
+
+
+def _resolved(config: Config) -> Config:
+    """The options with the engine that "auto" stands for, and the dialect that it speaks when nobody says otherwise."""
+    named = "http" if config.base_url else "local" if config.model is not None else config.engine
+    engine = named if config.engine == "auto" else config.engine
+    native = ENGINES.get(engine).native
+    if native is not None:
+        return config.model_copy(update={"engine": engine, "layout": True, "dialect": config.dialect or native})
+    dialect = config.dialect or (_spoken(config.model) if engine == "local" and config.adapter is None else None)
+    return config.model_copy(update={"engine": engine, "language": None, "dialect": dialect})
+
+
+def _spoken(model: str | None) -> str | None:
+    """What a checkpoint that nobody trained here speaks best; None for a run, which knows for itself."""
+    if model is None or model.startswith("run:") or notes(Path(model)):
+        return None
+    ref = model_ref(model)
+    return None if ref.adapter is not None else family_for(ref).dialects[0]
+
+
+class _Bindery:
+    """Collects pages; when a document is whole, it is written in a thread beside the reading."""
+
+    def __init__(self, config: Config, into: RunDir) -> None:
+        options = ExportOptions(**{name: getattr(config, name) for name in ExportOptions.model_fields})
+        self._exporters = [EXPORTERS.get(name)(options) for name in _complete(config.formats)]
+        self._into = into
+        self._loose: dict[str, dict[int, Page | None]] = {}
+        self._sources: dict[str, str] = {}
+        self._jobs: list[Future[list[Path]]] = []
+        self._press: ThreadPoolExecutor | None = None
+        self.provenance: dict[str, str] = {}
+        self.documents: dict[str, Document] = {}
+        self.files: list[Path] = []
+
+    @contextlib.contextmanager
+    def at_work(self, sheets: Sequence[Sheet]) -> Iterator[None]:
+        for sheet in sheets:
+            self._loose.setdefault(sheet.document, {})[sheet.number] = None
+            self._sources[sheet.document] = str(sheet.source)
+        order = list(self._loose)
+        with ThreadPoolExecutor(1, thread_name_prefix="ocrtune-export") as self._press:
+            yield
+            self.files = [file for job in self._jobs for file in job.result()]
+        self.documents = {name: self.documents[name] for name in order}
+
+    def take(self, leaf: Leaf) -> None:
+        inner = self._loose[leaf.document]
+        inner[leaf.page.number] = leaf.page
+        whole = tuple(page for page in inner.values() if page is not None)
+        if len(whole) == len(inner):
+            document = Document(source=self._sources[leaf.document], pages=whole, provenance=self.provenance)
+            self.documents[leaf.document] = document
+            assert self._press is not None
+            self._jobs.append(self._press.submit(self._write, leaf.document, document))
+
+    def _write(self, stem: str, document: Document) -> list[Path]:
+        """A format that cannot be written here is named, and the others are written."""
+        files = []
+        for exporter in self._exporters:
             try:
-                page = pdf[number - 1]
-                try:
-                    yield _kept(name, number, render_page(page, dpi), into)
-                finally:
-                    page.close()
-            except (InputError, RuntimeError) as error:  # pdfium's own errors are RuntimeErrors
-                yield _Sheet(name, number, None, None, f"the page cannot be rendered: {error}")
+                for artefact in exporter.export(document, stem):
+                    files.append(self._into.write(f"{DOCUMENTS}/{stem}/{artefact.name}", artefact.content))
+            except OcrtuneError as error:
+                hint = f" ({error.hint})" if error.hint else ""
+                log.warning("%s was not written as %s: %s%s", stem, exporter.name, error, hint)
+        return files
 
 
-def _image_sheets(name: str, file: Path, into: RunDir) -> Iterator[_Sheet]:
-    """One page per frame, so that a multi-page TIFF keeps all of its pages."""
-    if file.suffix.lower() not in (".tif", ".tiff"):
-        yield _Sheet(name, 1, file.resolve(), Size(*open_image(file).size), None)
-        return
-    for number in range(1, frame_count(file) + 1):
-        try:
-            yield _kept(name, number, open_image(file, frame=number - 1), into)
-        except InputError as error:
-            yield _Sheet(name, number, None, None, str(error))
+def _complete(formats: Sequence[str]) -> list[str]:
+    """With the pictures that some formats refer to."""
+    needed = [NEEDS[name] for name in formats if name in NEEDS]
+    return list(dict.fromkeys([*formats, *needed]))
 
 
-def _kept(name: str, number: int, image: Image, into: RunDir) -> _Sheet:
-    """The picture in the run directory: documents refer to it, and a resumed run need not ask for the same page again."""
-    place = f"pages/{name}/{number:04d}.png"
-    buffer = io.BytesIO()
-    image.save(buffer, "PNG", compress_level=1)
-    return _Sheet(name, number, into.write(place, buffer.getvalue()).resolve(), Size(*image.size), None)
-
-
-def _sample(sheet: _Sheet, source: Path) -> Sample:
-    width, height = sheet.size or (None, None)
-    image = ImageRef(path=str(sheet.picture), width=width, height=height)
-    return Sample(id=sheet.sample_id, group=str(source), images=(image,))
-
-
-def _page(sheet: _Sheet, prediction: Prediction | None, asked: Reader) -> Page:
-    width, height = sheet.size or (None, None)
-    empty = Page(number=sheet.number, width=width, height=height, image=str(sheet.picture) if sheet.picture else None)
-    if prediction is None:
-        return empty.model_copy(update={"problems": (sheet.why or "not read",)})
-    decoded = decode(prediction, asked.dialect)
-    problems = (*_problems(prediction), *(f"{p.kind}: {p.detail}" for p in decoded.problems))
-    return empty.model_copy(update={"regions": decoded.regions, "problems": problems})
-
-
-def _problems(prediction: Prediction) -> Iterator[str]:
-    if prediction.error is not None:
-        yield f"{prediction.error.kind}: {prediction.error.message}"
-    elif prediction.finish == "length":
-        yield "truncated: the reply was cut off at the token limit; raise --max-tokens"
-    elif prediction.finish == "loop":
-        yield "loop: the reply ends in repetition"
-
-
-def _export(documents: Mapping[str, Document], formats: Sequence[str], into: RunDir) -> list[Path]:
-    exporters = [EXPORTERS.get(name)() for name in formats]
-    return [
-        into.write(f"{DOCUMENTS}/{name}{exporter.suffix}", exporter.export(document))
-        for name, document in documents.items()
-        for exporter in exporters
-    ]
-
-
-def _finish(sheets: Sequence[_Sheet], by_id: Mapping[str, Prediction], into: RunDir) -> None:
-    failed = [(s, s.why or "not read") for s in sheets if s.picture is None]
-    failed += [(s, f"{p.error.kind}: {p.error.message}") for s in sheets if (p := by_id.get(s.sample_id)) and p.error]
-    for sheet, why in failed[:20]:
-        log.warning("%s, page %d: %s", sheet.document, sheet.number, why)
+def _finish(sheets: Sequence[Sheet], bindery: _Bindery, into: RunDir) -> None:
+    pages = [(name, page) for name, document in bindery.documents.items() for page in document.pages]
+    failed = [(name, page) for name, page in pages if page.ledger is None or page.ledger.finish == "error"]
+    for name, page in failed[:20]:
+        log.warning("%s, page %d: %s", name, page.number, "; ".join(page.problems))
+    log.info(_engines([page for _, page in pages]))
     message = f"{len(failed)} of {len(sheets)} pages failed" if failed else None
     into.finish("partial" if failed else "done", message=message, predictions=PREDICTIONS, documents=DOCUMENTS)
     log.info("%d pages read, %d failed; documents are in %s", len(sheets) - len(failed), len(failed), into.path / DOCUMENTS)
+
+
+def _engines(pages: Sequence[Page]) -> str:
+    """Which engine read how many pages, in the order of first use."""
+    counts: dict[str, int] = {}
+    for page in pages:
+        name = page.ledger.engine if page.ledger is not None else "not read"
+        counts[name] = counts.get(name, 0) + 1
+    return "read by " + ", ".join(f"{name}: {count}" for name, count in counts.items())

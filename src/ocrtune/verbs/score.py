@@ -9,6 +9,7 @@ Examples:
 
 from __future__ import annotations
 
+import json
 import logging
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -18,17 +19,18 @@ from pydantic import Field, TypeAdapter, ValidationError, field_validator
 from tqdm import tqdm
 
 from ocrtune.config import Section, read_yaml
-from ocrtune.contracts import Dialect, Metric
+from ocrtune.contracts import Benchmark, Dialect, Metric, Row
 from ocrtune.core import Decoded, Estimate, Prediction, Sample, Score
-from ocrtune.errors import InputError, RunError
+from ocrtune.errors import ConfigError, InputError, RunError
 from ocrtune.inference import PREDICTIONS, read_predictions
-from ocrtune.plugins import DIALECTS, METRICS
+from ocrtune.plugins import BENCHMARKS, DIALECTS, METRICS
 from ocrtune.runs import RunDir
 from ocrtune.sampling import benchmark_digest, load_split
-from ocrtune.stats import Benchmark, Counts, Plan, Rule, estimate
+from ocrtune.stats import Benchmark as Found
+from ocrtune.stats import Counts, Plan, Rule, estimate
 
-SCORES, ESTIMATE, SAMPLES = "scores.jsonl", "estimate.json", "samples.jsonl"
-OWN_PROTOCOL = ("metric", "pool", "normalisation")  # what scoring adds to the protocol of a reading
+SCORES, ESTIMATE, SAMPLES, TABLE = "scores.jsonl", "estimate.json", "samples.jsonl", "table.json"
+OWN_PROTOCOL = ("metric", "pool", "normalisation", "profile")  # what scoring adds to the protocol of a reading
 
 log = logging.getLogger("ocrtune")
 
@@ -46,6 +48,8 @@ class Scoring(Section):
         description="text pipeline before comparing: default = Unicode NFC and folded white space, relaxed = also full-width, "
         "quotes and dashes, caseless = relaxed without case, nospace = no white space, gemma = the published Gemma-OCR rule",
     )
+    benchmark: str | None = Field(None, description="public benchmark whose data is read and whose rules are scored by first")
+    profile: str | None = Field(None, description="version of the benchmark's scorer; its default when absent")
     resamples: int = Field(10_000, ge=100, description="bootstrap resamples behind the 95 % intervals")
     seed: int = Field(0, ge=0, description="seed of the resampling; the same seed gives the same digits")
 
@@ -67,11 +71,13 @@ class Config(Scoring):
 
 
 class Scored(NamedTuple):
-    """One score per sample and metric; one estimate per metric in the order asked for, then the per-sample means
-    (`<name>_macro`) of those metrics whose own figure is pooled."""
+    """One score per sample and metric; one estimate per metric, the benchmark's own first, then in the order asked for, then
+    the per-sample means (`<name>_macro`) of those metrics whose own figure is pooled. `rows` are the benchmark's published
+    aggregates."""
 
     scores: list[Score]
     estimates: list[Estimate]
+    rows: list[Row]
 
 
 class Figures(NamedTuple):
@@ -83,7 +89,9 @@ class Figures(NamedTuple):
 def run(config: Config, into: RunDir) -> Figures:
     stored = _stored(config, into)
     dialect = DIALECTS.get(stored.dialect)()
-    scored = score_predictions(stored.samples, stored.predictions, dialect=dialect, scoring=config, protocol=stored.protocol)
+    benchmark = config.benchmark or stored.protocol.get("benchmark")
+    scoring = config.model_copy(update={"benchmark": benchmark})
+    scored = score_predictions(stored.samples, stored.predictions, dialect=dialect, scoring=scoring, protocol=stored.protocol)
     record(into, stored.samples, scored)
     log.info(table(scored.estimates))
     into.finish("done", predictions=str(stored.file), scores=SCORES, estimate=ESTIMATE, samples=SAMPLES)
@@ -109,15 +117,51 @@ def score_predictions(samples: Sequence[Sample], predictions: Sequence[Predictio
     bar = tqdm(rows, desc="scoring", unit="sample", leave=False, disable=len(rows) < 200)
     scores = [metric.score(*row, scoring.normalisation) for row in bar for metric in metrics]
     made = {"dialect": dialect.name, **protocol, "normalisation": scoring.normalisation}
-    benchmark = Benchmark(samples, benchmark_digest(samples), made, _counts([(p, d) for _, p, d in rows]))
+    published = _published(rows, scoring)
+    if published is not None:
+        made |= published.protocol
+    found = Found(samples, benchmark_digest(samples), made, _counts([(p, d) for _, p, d in rows]))
     plan = Plan(scoring.resamples, scoring.seed)
-    pooled = [estimate(scores, Rule(m.name, m.direction, m.pool), benchmark, plan) for m in metrics]
+    own = [] if published is None else [estimate(published.scores, Rule(published.name, "higher", "macro"), found, plan)]
+    pooled = [estimate(scores, Rule(m.name, m.direction, m.pool), found, plan) for m in metrics]
     means = [
-        estimate(scores, Rule(m.name, m.direction, "macro"), benchmark, plan).model_copy(update={"metric": f"{m.name}_macro"})
+        estimate(scores, Rule(m.name, m.direction, "macro"), found, plan).model_copy(update={"metric": f"{m.name}_macro"})
         for m in metrics
         if m.pool == "micro"
     ]
-    return Scored(scores, [*pooled, *means])
+    own_scores, aggregates = ([], []) if published is None else (published.scores, published.rows)
+    return Scored([*own_scores, *scores], [*own, *pooled, *means], aggregates)
+
+
+class _Published(NamedTuple):
+    """What a benchmark's own rule says."""
+
+    name: str
+    scores: list[Score]
+    rows: list[Row]
+    protocol: dict[str, str]
+
+
+def _published(rows: Sequence[tuple[Sample, Prediction, Decoded]], scoring: Scoring) -> _Published | None:
+    benchmark = chosen(scoring)
+    if benchmark is None:
+        return None
+    profile = scoring.profile or benchmark.profiles[0]
+    scores = [benchmark.score(sample, prediction, profile) for sample, prediction, _ in rows]
+    protocol = {"benchmark": benchmark.name, "profile": profile, "revision": benchmark.revision or "unknown"}
+    return _Published(benchmark.name, scores, benchmark.table([s for s, _, _ in rows], scores, profile), protocol)
+
+
+def chosen(scoring: Scoring) -> Benchmark | None:
+    """The benchmark that the options name. Raises ConfigError for a profile that it has not."""
+    if scoring.benchmark is None:
+        return None
+    benchmark = BENCHMARKS.get(scoring.benchmark)()
+    if scoring.profile is not None and scoring.profile not in benchmark.profiles:
+        raise ConfigError(
+            f"{benchmark.name} has no profile {scoring.profile!r}", hint=f"profiles: {', '.join(benchmark.profiles)}"
+        )
+    return benchmark
 
 
 def record(into: RunDir, samples: Sequence[Sample], scored: Scored) -> None:
@@ -125,6 +169,14 @@ def record(into: RunDir, samples: Sequence[Sample], scored: Scored) -> None:
     into.write(SAMPLES, samples)
     into.write(SCORES, scored.scores)
     into.write(ESTIMATE, _Estimates.dump_json(scored.estimates, indent=2) + b"\n")
+    if scored.rows:
+        into.write(TABLE, json.dumps([row._asdict() for row in scored.rows], ensure_ascii=False, indent=2) + "\n")
+        log.info("\n".join(_aggregate(row) for row in scored.rows))
+
+
+def _aggregate(row: Row) -> str:
+    value = "none" if row.value is None else f"{row.value:.4g}"
+    return f"{row.name:<44}{value:>10}{row.n:>8}"
 
 
 def table(estimates: Sequence[Estimate]) -> str:

@@ -14,8 +14,9 @@ from rapidfuzz.distance import Levenshtein
 
 from ocrtune.contracts import Engine
 from ocrtune.core import Answer, ImageRef, Prompt
-from ocrtune.engines import tesseract
-from ocrtune.engines.rapidocr import RapidOcr, _Piece, rows
+from ocrtune.engines import _tesseract
+from ocrtune.engines._rapidocr import Piece, rows
+from ocrtune.engines.rapidocr import RapidOcr
 from ocrtune.engines.tesseract import Tesseract, prepared
 from ocrtune.errors import ConfigError, EngineError, MissingExtraError
 from ocrtune.options import EngineOptions
@@ -70,7 +71,7 @@ class TestRapidOcr:
         assert all(answer.error is None for answer in answers), [a.error for a in answers if a.error]
 
     def test_boxes_become_rows_from_left_to_right(self) -> None:
-        pieces = [_Piece("right", 90, 11, 29), _Piece("below", 5, 40, 60), _Piece("left", 5, 10, 30)]
+        pieces = [Piece("right", 90, 11, 29), Piece("below", 5, 40, 60), Piece("left", 5, 10, 30)]
         assert rows(pieces) == ["left right", "below"]
         assert rows([]) == []
 
@@ -89,7 +90,7 @@ class TestTesseract:
     @pytest.mark.parametrize("by", ["library", "program"])
     def test_lines_blocks_and_inverted_crops_are_read(self, by: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         if by == "program":
-            monkeypatch.setattr(tesseract, "_library", lambda: None)
+            monkeypatch.setattr(_tesseract, "library", lambda: None)
         else:
             pytest.importorskip("tesserocr", reason="the extra cpu-ocr is not installed")
         pictures = [
@@ -115,7 +116,7 @@ class TestTesseract:
     def test_data_is_found_where_tessdata_prefix_points(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         (tmp_path / "xyz.traineddata").write_bytes(b"")
         monkeypatch.setenv("TESSDATA_PREFIX", str(tmp_path))
-        assert tesseract._data_for("xyz") == (str(tmp_path), "xyz")
+        assert _tesseract.data_for("xyz") == (str(tmp_path), "xyz")
 
     def test_opening_leaves_the_thread_limit_of_the_process_alone(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.delenv("OMP_THREAD_LIMIT", raising=False)

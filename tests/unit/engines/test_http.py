@@ -21,7 +21,8 @@ from ocrtune.contracts import Engine
 from ocrtune.core import Answer, ImageRef, Prompt, Sample
 from ocrtune.dialects.plain import Plain
 from ocrtune.engines import openai
-from ocrtune.engines.http import Http, normalise_url
+from ocrtune.engines._meeting import normalise_url
+from ocrtune.engines.http import Http
 from ocrtune.errors import ConfigError, EngineError
 from ocrtune.inference import predict
 from ocrtune.options import EngineOptions
@@ -170,6 +171,19 @@ class Handler(BaseHTTPRequestHandler):
     def do_length(self, _: str) -> None:
         self.events(self.piece("cut at the limit", "length"), "[DONE]")
 
+    def do_repetition(self, _: str) -> None:
+        self.events(self.piece("again again"), self.piece("", "repetition"), "[DONE]")
+
+    def do_parts(self, _: str) -> None:
+        parts = [{"type": "text", "text": "in "}, {"type": "text", "text": "parts"}]
+        self.say(200, {"choices": [{"message": {"content": parts}, "finish_reason": "stop"}]})
+
+    def do_abort(self, _: str) -> None:
+        self.events(self.piece("half"), self.piece("", "abort"), "[DONE]")
+
+    def do_crowded(self, _: str) -> None:
+        self.say(400, {"error": {"message": "This model's maximum context length is 4096 tokens", "code": 400}})
+
     def do_filter(self, _: str) -> None:
         self.events(self.piece("", "content_filter"), "[DONE]")
 
@@ -238,6 +252,8 @@ def test_the_request_holds_the_image_first_then_the_text(server: Server, picture
         ("length", "cut at the limit", "length"),
         ("unicode", "a\u2028b\x85c\x0bd\U0001f600", "stop"),
         ("unfinished", "done without a reason", "stop"),
+        ("repetition", "again again", "loop"),
+        ("parts", "in parts", "stop"),
     ],
 )
 def test_unusual_but_good_replies_are_read(server: Server, picture: Path, behaviour: str, text: str, finish: str) -> None:
@@ -257,6 +273,7 @@ def test_unusual_but_good_replies_are_read(server: Server, picture: Path, behavi
         ("event_error=500", "server error", True),
         ("event_error=400", "server error", False),
         ("filter", "content filter", False),
+        ("abort", "server error", True),
         ("status=400", "http 400", False),
         ("status=404", "http 404", False),
         ("status=413", "http 413", False),
@@ -301,6 +318,28 @@ def test_one_429_holds_back_all_requests_for_as_long_as_it_says(server: Server, 
     assert error.retry_after is not None and 0.4 < error.retry_after <= 2
     assert server.times[1] - server.times[0] > 0.4
     assert [a.text for a in answers[1:]] == ["Привет, мир"] * 2
+
+
+def test_a_context_that_is_too_small_is_told_with_what_to_change(server: Server, picture: Path) -> None:
+    (answer,) = ask(server, picture, "crowded")
+    assert answer.error is not None and "--max-model-len" in answer.error.message and "--max-tokens" in answer.error.message
+
+
+def test_a_prompt_may_have_a_temperature_of_its_own(server: Server, picture: Path) -> None:
+    engine = Http(EngineOptions(base_url=server.url, temperature=0.1))
+    engine.open()
+    images = (ImageRef(path=str(picture)),)
+    list(engine.stream([Prompt(sample_id="s", images=images, text="ok", max_tokens=9, temperature=0.7)]))
+    engine.close()
+    assert server.requests[0]["temperature"] == 0.7
+
+
+@pytest.mark.parametrize("given", [["h:1", "h:2/v1"], "h:1,h:2/v1", "h:1, h:2,h:2/v1,"])
+def test_several_addresses_are_several_servers(given: object) -> None:
+    engine = Http(EngineOptions.model_validate({"base_url": given}))
+    assert [s.url for s in engine.servers] == ["http://h:1/v1", "http://h:2/v1"]
+    with pytest.raises(ValidationError, match="API_KEY"):
+        EngineOptions(base_url="https://h/v1,https://me:secret@h/v1")
 
 
 def test_an_unreachable_server_is_an_engine_error_with_a_hint() -> None:
@@ -373,7 +412,9 @@ def test_pictures_are_sent_upright_and_without_transparency(server: Server, tmp_
     Image.new("RGB", (30, 10), "red").save(tmp_path / "turned.jpg", exif=turned)
     (answer,) = ask(server, tmp_path / "turned.jpg", "ok")
     url = server.requests[0]["messages"][0]["content"][0]["image_url"]["url"]
-    assert url.startswith("data:image/png;") and answer.sees == ((10, 30),)
+    assert url.startswith("data:image/jpeg;") and answer.sees == ((10, 30),)
+    sent = Image.open(io.BytesIO(base64.b64decode(url.partition(",")[2])))
+    assert sent.size == (10, 30)
 
 
 @pytest.mark.parametrize(
@@ -418,7 +459,7 @@ def test_the_waist_and_a_shaky_server_together_lose_nothing(
     server: Server, picture: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(inference, "FIRST_PAUSE", 0.001)
-    behaviours = ["ok", "flaky=500", "cut", "status=400", "forever", "flaky=503", "ok", "garbage"]
+    behaviours = ["ok", "flaky=500", "cut", "status=400", "forever", "flaky=502", "ok", "garbage"]
     images = (ImageRef(path=str(picture)),)
     samples = [Sample(id=f"s{i}", group="g", images=images, question=b) for i, b in enumerate(behaviours)]
     run = RunDir.create("evaluate", Section(), root=tmp_path)

@@ -1,44 +1,49 @@
-"""Text and Markdown of a parsed document."""
+"""Plain text of a parsed document."""
 
-from ocrtune.core import Document, Page, Region
-from ocrtune.exporters.text import Markdown, Text
+from __future__ import annotations
+
+from pages import SIMPLE, document, exported, full_page
+
+from ocrtune.core import Page, Region
+from ocrtune.options import ExportOptions
 
 
-def document(*pages: Page) -> Document:
-    return Document(source="a.pdf", pages=pages)
+def text(*pages: Page, options: ExportOptions | None = None) -> str:
+    return exported("txt", document(*pages), options)["a.txt"].decode()
+
+
+def one(**region: str) -> str:
+    return text(Page(number=1, regions=(Region(**region),)))  # type: ignore[arg-type]
 
 
 def test_text_keeps_one_form_feed_per_page_break_even_around_failed_pages() -> None:
-    read = [Page(number=n, regions=(Region(text=text),)) for n, text in ((1, "one\ntwo"), (3, "три"))]
+    read = [Page(number=n, regions=(Region(text=text),)) for n, text in ((1, "one\ntwo"), (3, "три\fчетыре"))]
     pages = (read[0], Page(number=2, problems=("timeout",)), read[1])
-    assert Text().export(document(*pages)).decode() == "one\ntwo\n\f\fтри\n"
+    assert text(*pages) == "one\ntwo\n\f\fтри\nчетыре\n"
 
 
-def test_markdown_shows_failed_pages_as_failed() -> None:
-    out = Markdown().export(document(Page(number=4, problems=("timeout: no answer *within* 5 s",)))).decode()
-    assert out == "<!-- page 4 -->\n\n> **Page 4:** timeout: no answer \\*within\\* 5 s\n"
+def test_running_heads_are_left_out_unless_asked_for() -> None:
+    assert "Running head" not in text(full_page())
+    assert text(full_page(), options=ExportOptions(headers=True)).startswith("Running head\n")
 
 
-def test_markdown_shows_plain_text_as_it_was_read() -> None:
-    text = "# not a heading\n1. not a list\n*stars* <b> & a_b\n- dash\n\nnew paragraph"
-    out = Markdown().export(document(Page(number=1, regions=(Region(text=text),)))).decode()
-    assert out.splitlines()[2:] == [
-        "\\# not a heading  ",
-        "1\\. not a list  ",
-        "\\*stars\\* &lt;b&gt; &amp; a\\_b  ",
-        "\\- dash",
-        "",
-        "new paragraph",
-    ]
+def test_every_page_is_a_file_too_where_asked_for() -> None:
+    files = exported("txt", document(full_page(1), Page(number=2)), ExportOptions(per_page=True))
+    assert list(files) == ["a.txt", "pages/0001.txt", "pages/0002.txt"]
+    assert files["a.txt"] == files["pages/0001.txt"] + b"\f"
 
 
-def test_markdown_passes_markup_on_and_marks_titles_and_formulas() -> None:
-    regions = (
-        Region(kind="title", text="Annual\nreport"),
-        Region(kind="table", text="<table><tr><td>1</td></tr></table>", markup="html"),
-        Region(kind="formula", text="x^{2}", markup="latex"),
-        Region(text="**bold**", markup="markdown"),
-        Region(kind="picture"),
-    )
-    out = Markdown().export(document(Page(number=1, regions=regions))).decode()
-    assert out == "<!-- page 1 -->\n\n# Annual report\n\n<table><tr><td>1</td></tr></table>\n\n$$\nx^{2}\n$$\n\n**bold**\n"
+def test_tables_become_rows_with_tabs() -> None:
+    assert one(kind="table", markup="html", text=SIMPLE) == "a|b\t$x_1$\n1_2\tx2 y < z\n"
+    assert one(kind="table", markup="markdown", text="| a | b |\n|---|---|\n| 1 | **2** |") == "a\tb\n1\t2\n"
+
+
+def test_signs_of_markdown_and_latex_are_not_read_out() -> None:
+    assert one(markup="markdown", kind="section-header", text="## 1. *Scope*") == "1. Scope\n"
+    assert one(markup="markdown", text="2 \\* 3 and $a_1$<br>\n<i>x</i>") == "2 * 3 and $a_1$\n\nx\n"
+    assert one(markup="markdown", text="7. seven\n8. eight") == "7. seven\n8. eight\n"
+    assert one(kind="formula", markup="latex", text="$$\nx^{2}\n$$") == "x^{2}\n"
+
+
+def test_what_only_looks_like_a_tag_is_text() -> None:
+    assert one(markup="markdown", text="if a <b then <script>") == "if a <b then <script>\n"

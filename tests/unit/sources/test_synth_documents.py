@@ -15,14 +15,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ocrtune import chromium, fonts
 from ocrtune.contracts import Generator, Made, Order
 from ocrtune.core import Region
 from ocrtune.errors import ConfigError, EngineError, InputError, OcrtuneError, ResourceError
+from ocrtune.fonts import faces
 from ocrtune.plugins import GENERATORS
-from ocrtune.sources.synth import chromium, fonts
 from ocrtune.sources.synth.degrade import degrade
 from ocrtune.sources.synth.flow import break_lines
-from ocrtune.sources.synth.fonts import faces
 from ocrtune.sources.synth.scan import scanned
 from ocrtune.sources.synth.templates import TEMPLATES, compose, tongue
 from ocrtune.sources.synth.truth import fold, locate

@@ -10,8 +10,9 @@ import pytest
 from fpdf import FPDF
 from PIL import Image
 
-from ocrtune.core import Document, Prediction
+from ocrtune.core import Prediction
 from ocrtune.errors import InputError
+from ocrtune.rendering import picture
 from ocrtune.runs import RunDir
 from ocrtune.verbs import parse
 from ocrtune.verbs.parse import Config, Parsed
@@ -22,7 +23,15 @@ Parse = Callable[..., tuple[RunDir, Parsed]]
 @pytest.fixture
 def parsed(tmp_path: Path) -> Parse:
     def go(*inputs: Path | str, **options: Any) -> tuple[RunDir, Parsed]:
-        config = Config(**{"inputs": [str(i) for i in inputs], "engine": "echo", "model": "text:read", "dpi": 40} | options)
+        usual = {
+            "engine": "echo",
+            "model": "text:read",
+            "dpi": 40,
+            "formats": ["txt", "md", "json"],
+            "check": False,
+            "ladder": [],
+        }
+        config = Config(**{"inputs": [str(i) for i in inputs]} | usual | options)
         run = RunDir.create("parse", config, root=tmp_path / "runs")
         with run.guard():
             return run, parse.run(config, run)
@@ -51,13 +60,12 @@ def test_pdfs_images_folders_and_patterns_become_documents(parsed: Parse, tmp_pa
     write_pdf(tmp_path / "in/a.pdf", "one", "two")
     (tmp_path / "in/notes.doc").write_text("not ours")
     write_image(tmp_path / "c.jpg")
-    run, result = parsed(tmp_path / "in", str(tmp_path / "*.jpg"), formats=["txt", "md", "json"])
+    run, result = parsed(tmp_path / "in", str(tmp_path / "*.jpg"))
     assert [(Path(d.source).name, [p.number for p in d.pages]) for d in result.documents] == [
         ("a.pdf", [1, 2]), ("b.PNG", [1]), ("c.jpg", [1]),
     ]  # fmt: skip
     assert run.status == "done" and run.manifest.outputs["documents"] == "documents"
-    assert (run.path / "documents/a.txt").read_text() == "read\n\fread\n"
-    assert Document.model_validate_json((run.path / "documents/a.json").read_text()) == result.documents[0]
+    assert (run.path / "documents/a/a.txt").read_text() == "read\n\fread\n"
     assert result.documents[0].pages[0].width is not None and result.documents[0].provenance["engine"] == "echo"
 
 
@@ -67,7 +75,7 @@ def test_a_failed_page_is_marked_and_the_others_are_kept(parsed: Parse, tmp_path
     assert [p.text for p in pages] == ["fine", "", "fine"]
     assert pages[1].problems == ("broken: the echo engine was asked to fail here",)
     assert run.status == "partial" and run.manifest.message == "1 of 3 pages failed"
-    assert "**Page 2:** broken" in (run.path / "documents/a.md").read_text()
+    assert "**Page 2:** broken" in (run.path / "documents/a/a.md").read_text()
 
 
 def test_a_broken_file_among_good_ones_becomes_a_document_that_says_why(parsed: Parse, tmp_path: Path) -> None:
@@ -92,25 +100,68 @@ def test_nothing_there_is_an_error(parsed: Parse, tmp_path: Path) -> None:
 
 def test_truncated_and_looping_pages_say_so(parsed: Parse, tmp_path: Path) -> None:
     image = write_image(tmp_path / "a.png")
-    assert parsed(image, model="text:0123456789", max_tokens=4)[1].documents[0].pages[0].problems[0].startswith("truncated")
-    assert parsed(image, model="text:" + "ab " * 300)[1].documents[0].pages[0].problems == ("loop: the reply ends in repetition",)
+    assert parsed(image, model="text:0123456789", max_tokens=4)[1].documents[0].pages[0].problems[0].startswith("trunc")
+    looped = parsed(image, model="text:" + "ab " * 300)[1].documents[0].pages[0]
+    assert looped.problems == ("loop: the reply ends in repetition",)
+    assert looped.ledger is not None and looped.ledger.reply == "ab " * 300
     assert parsed(image, model="text:")[1].documents[0].pages[0].problems == ("empty: the model said nothing",)
+
+
+def test_the_ladder_is_climbed_once_and_every_attempt_has_its_reason(parsed: Parse, tmp_path: Path) -> None:
+    ladder = ["temperature", "pixels", "plain", "grounding", "fallback"]
+    options: dict[str, Any] = {"model": "text:" + "ab " * 300, "dialect": "layout", "ladder": ladder}
+    run, result = parsed(write_image(tmp_path / "a.png"), **options)
+    ledger = result.documents[0].pages[0].ledger
+    assert ledger is not None and ledger.finish == "loop"
+    steps = [(a.step, a.why) for a in ledger.attempts]
+    assert steps == [
+        (None, None),
+        ("at temperature 0.4", "loop"),
+        ("at half the pixels", "loop"),
+        ("in the dialect dots-ocr", "loop"),
+    ]
+    asked = [p.sample_id for p in run.read("predictions.jsonl", Prediction)]
+    assert asked == ["a/0001", "a/0001~temperature", "a/0001~pixels", "a/0001~plain", "a/0001~layout-only"]
+
+
+def test_pages_come_one_by_one_and_stopping_early_is_resumed(tmp_path: Path) -> None:
+    config = Config(inputs=(str(write_pdf(tmp_path / "a.pdf", "1", "2", "3")),), engine="echo", model="text:x", formats=("txt",),
+                    check=False, dpi=40)  # fmt: skip
+    run = RunDir.create("parse", config, root=tmp_path / "runs")
+    with pytest.raises(GeneratorExit), run.guard():
+        for leaf in parse.pages(config, run):
+            assert (leaf.document, leaf.page.text) == ("a", "x")
+            raise GeneratorExit
+    assert run.status != "done" and not (run.path / "documents").exists()
+    again = RunDir.create("parse", config, root=tmp_path / "runs")
+    with again.guard():
+        assert [leaf.page.number for leaf in parse.pages(config, again)] == [1, 2, 3]
+    assert again.status == "done" and (again.path / "documents/a/a.txt").read_text() == "x\n\fx\n\fx\n"
+
+
+def test_chosen_pages_are_read_in_their_order(parsed: Parse, tmp_path: Path) -> None:
+    _, result = parsed(write_pdf(tmp_path / "a.pdf", "1", "2", "3", "4"), pages="3-,1")
+    assert [p.number for p in result.documents[0].pages] == [3, 4, 1]
 
 
 def test_files_of_the_same_name_keep_apart(parsed: Parse, tmp_path: Path) -> None:
     files = [write_image(tmp_path / name / "scan.png") for name in ("x", "y", "z")]
     run, _ = parsed(*files, formats=["txt"])
-    assert sorted(p.name for p in (run.path / "documents").iterdir()) == ["scan-2.txt", "scan-3.txt", "scan.txt"]
+    assert sorted(str(p.relative_to(run.path / "documents")) for p in (run.path / "documents").rglob("*.txt")) == [
+        "scan-2/scan-2.txt", "scan-3/scan-3.txt", "scan/scan.txt",
+    ]  # fmt: skip
 
 
 def test_every_frame_of_a_tiff_is_a_page(parsed: Parse, tmp_path: Path) -> None:
     frames = [Image.new("L", (30, 20), shade) for shade in (0, 128, 255)]
     frames[0].save(tmp_path / "fax.tif", save_all=True, append_images=frames[1:])
-    run, result = parsed(tmp_path / "fax.tif")
+    _, result = parsed(tmp_path / "fax.tif")
     assert [p.number for p in result.documents[0].pages] == [1, 2, 3]
-    assert Image.open(run.path / "pages/fax/0003.png").getpixel((0, 0)) == (255, 255, 255)
+    last = result.documents[0].pages[2].image
+    assert last is not None and picture(last).getpixel((0, 0)) == (255, 255, 255)
 
 
+@pytest.mark.skipif(shutil.which("tesseract") is None, reason="tesseract is not installed")
 def test_a_broken_frame_of_a_tiff_fails_alone(parsed: Parse, tmp_path: Path) -> None:
     whole = tmp_path / "fax.tif"
     frames = [Image.effect_noise((64, 64), 90) for _ in range(3)]
@@ -121,7 +172,7 @@ def test_a_broken_frame_of_a_tiff_fails_alone(parsed: Parse, tmp_path: Path) -> 
     content = bytearray(whole.read_bytes())
     content[place : place + 200] = b"\xff" * 200
     whole.write_bytes(content)
-    run, result = parsed(whole)
+    run, result = parsed(whole, engine="tesseract", model=None, language="eng")
     pages = result.documents[0].pages
     assert [bool(p.problems) for p in pages] == [False, True, False] and run.status == "partial"
     assert "frame 2" in pages[1].problems[0]

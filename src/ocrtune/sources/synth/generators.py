@@ -6,9 +6,10 @@ import zlib
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 
+from ocrtune import chromium
 from ocrtune.contracts import Made, Order
-from ocrtune.sources.synth import chromium, page_html, render_fpdf
-from ocrtune.sources.synth.fonts import Face, faces
+from ocrtune.fonts import Face, faces
+from ocrtune.sources.synth import page_html, render_fpdf
 from ocrtune.sources.synth.language import Tongue
 from ocrtune.sources.synth.model import Manuscript
 from ocrtune.sources.synth.scan import scanned

@@ -6,9 +6,9 @@ import base64
 import html
 import io
 
+from ocrtune.fonts import Face
 from ocrtune.sources.synth import stamp
 from ocrtune.sources.synth.flow import STAMP
-from ocrtune.sources.synth.fonts import Face
 from ocrtune.sources.synth.model import GAP, HEAD_SCALE, Block, Flow, Manuscript, leads
 
 RULES = {

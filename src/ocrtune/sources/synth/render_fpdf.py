@@ -6,9 +6,9 @@ import logging
 from datetime import UTC, datetime
 from typing import Any
 
+from ocrtune.fonts import Face
 from ocrtune.sources.synth import stamp
 from ocrtune.sources.synth.flow import PAD, POINT, STAMP, Galley, Placed, Typesetter
-from ocrtune.sources.synth.fonts import Face
 from ocrtune.sources.synth.model import HEAD_SCALE, Manuscript
 
 EPOCH = datetime(2024, 1, 1, tzinfo=UTC)  # a fixed creation date makes equal documents equal bytes

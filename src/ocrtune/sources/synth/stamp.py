@@ -6,7 +6,7 @@ import math
 import random
 from typing import TYPE_CHECKING
 
-from ocrtune.sources.synth.fonts import Face
+from ocrtune.fonts import Face
 
 if TYPE_CHECKING:
     from PIL.Image import Image

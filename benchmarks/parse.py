@@ -1,0 +1,186 @@
+"""Born-digital PDFs to Markdown: ours against pymupdf4llm on the same documents with known truth, in one run.
+
+The documents are made by `ocrtune synth` (PDF and `*.truth.json` side by side). The peer runs in an interpreter of its own,
+because its licence (AGPL) keeps it out of ours:
+
+    ocrtune synth --languages en,ru,zh-Hant --count 5 --pages 2 --into /tmp/digital
+    python -m venv /tmp/peer && /tmp/peer/bin/pip install pymupdf4llm
+    python benchmarks/parse.py /tmp/digital/documents --peer /tmp/peer/bin/python
+
+Figures: CPU-seconds per page of the whole process; of the truth's blocks the share found, and of neighbouring blocks the
+share that follow one another; F1 of headings; mean TEDS of tables; character error rate of the running text. Scans are in
+`parse_scans.py`, the order of blocks on human labels in `reading_order.py`, the client of a server in `serve_client.py`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import re
+import resource
+import subprocess
+import sys
+import tempfile
+import unicodedata
+from collections.abc import Sequence
+from html import escape, unescape
+from itertools import pairwise
+from pathlib import Path
+from statistics import mean
+from typing import NamedTuple
+
+from rapidfuzz import fuzz
+from rapidfuzz.distance import Levenshtein
+
+from ocrtune.core import Document, Region
+from ocrtune.scoring.tables import teds, th_to_td
+
+PEER = """
+import pathlib, sys, pymupdf4llm
+for name in sys.argv[2:]:
+    text = pymupdf4llm.to_markdown(name, header=False, footer=False, show_progress=False)
+    pathlib.Path(sys.argv[1], pathlib.Path(name).stem + ".md").write_text(text, "utf-8")
+"""
+HEADINGS = ("title", "section-header")
+RUNNING = ("page-header", "page-footer", "stamp", "picture")
+FOUND = 85.0  # percent, partial ratio from which on a block counts as found
+SHORTEST = 12  # characters of a block that can be looked for
+
+
+class Figures(NamedTuple):
+    """Of one reader over all documents; shares in 0..1."""
+
+    cpu: float
+    found: float
+    follows: float
+    headings: float
+    tables: float
+    errors: float
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("documents", type=Path, help="folder with PDFs and their truth")
+    parser.add_argument("--peer", help="Python of an environment with pymupdf4llm")
+    asked = parser.parse_args()
+    files = sorted(asked.documents.glob("*.pdf"))
+    truths = {f.stem: Document.model_validate_json((f.parent / f"{f.stem}.truth.json").read_text("utf-8")) for f in files}
+    pages = sum(len(truth.pages) for truth in truths.values())
+    print(f"{len(files)} documents, {pages} pages")
+    print(f"{'':<14}{'CPU-s/page':>12}{'found':>9}{'follows':>9}{'headings':>10}{'TEDS':>8}{'CER':>9}")
+    shown("ocrtune", figures(ours, files, truths, pages))
+    if asked.peer:
+        shown("pymupdf4llm", figures(lambda fs, to: peer(asked.peer, fs, to), files, truths, pages))
+
+
+def shown(name: str, f: Figures) -> None:
+    print(
+        f"{name:<14}{f.cpu:>12.3f}{f.found:>9.1%}{f.follows:>9.1%}{f.headings:>10.3f}{f.tables:>8.3f}{f.errors:>9.2%}", flush=True
+    )
+
+
+def ours(files: Sequence[Path], folder: Path) -> None:
+    program = str(Path(sys.executable).parent / "ocrtune")
+    how = ["--formats", "md", "--engine", "textlayer", "--into", str(folder / "run"), "--quiet"]
+    command = [program, "parse", *map(str, files), *how]
+    subprocess.run(command, check=True, env={**os.environ, "OMP_NUM_THREADS": "1"})
+    for file in (folder / "run/documents").glob("*/*.md"):
+        (folder / file.name).write_bytes(file.read_bytes())
+
+
+def peer(python: str, files: Sequence[Path], folder: Path) -> None:
+    command = [python, "-c", PEER, str(folder), *map(str, files)]
+    subprocess.run(command, check=True, env={**os.environ, "OMP_NUM_THREADS": "1"}, stdout=subprocess.DEVNULL)
+
+
+def figures(read, files: Sequence[Path], truths: dict[str, Document], pages: int) -> Figures:  # type: ignore[no-untyped-def]
+    with tempfile.TemporaryDirectory() as name:
+        before = resource.getrusage(resource.RUSAGE_CHILDREN)
+        read(files, Path(name))
+        after = resource.getrusage(resource.RUSAGE_CHILDREN)
+        cpu = (after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime) / pages
+        scored = [judged((Path(name) / f"{stem}.md").read_text("utf-8"), truth) for stem, truth in truths.items()]
+    return Figures(cpu, *(mean(v for v in column if v is not None) for column in zip(*scored, strict=True)))
+
+
+def judged(markdown: str, truth: Document) -> tuple[float | None, ...]:
+    regions = [r for page in truth.pages for r in page.regions if r.kind not in RUNNING]
+    blocks = [plain(r.text) for r in regions if r.kind != "table" and len(plain(r.text)) >= SHORTEST]
+    text = plain(MARKS.sub(" ", IMAGES.sub(" ", TABLES.sub(" ", COMMENTS.sub(" ", markdown)))))
+    spots = [fuzz.partial_ratio_alignment(block, text, score_cutoff=FOUND) for block in blocks]
+    where = [spot.dest_start if spot else None for spot in spots]
+    ranked = sorted(i for i in range(len(where)) if where[i] is not None)
+    order = sorted(ranked, key=lambda i: where[i] or 0)
+    follows = [order.index(b) == order.index(a) + 1 for a, b in pairwise(ranked)]
+    running = "".join(blocks)
+    return (
+        sum(w is not None for w in where) / len(blocks) if blocks else None,
+        mean(follows) if follows else None,
+        heading_f1(markdown, regions),
+        table_score(markdown, regions),
+        Levenshtein.distance(running, text) / len(running) if running else None,
+    )
+
+
+COMMENTS = re.compile(r"<!--.*?-->", re.DOTALL)
+TABLES = re.compile(r"<table.*?</table>|(?:^\|[^\n]*\n?)+", re.DOTALL | re.MULTILINE)
+IMAGES = re.compile(r"!\[[^\]]*\]\([^)]*\)")
+MARKS = re.compile(r"^#{1,6} |^\s*>|\*\*|(?<!\w)_|_(?!\w)|<br>|<[^>]+>", re.MULTILINE)
+
+
+UNJUDGED = str.maketrans("", "", "\\-_")
+
+
+def plain(text: str) -> str:
+    """Letters, digits and signs without spaces, in one width: hyphens at line ends and spacing are not judged here."""
+    return "".join(unicodedata.normalize("NFKC", unescape(text)).translate(UNJUDGED).split())
+
+
+def heading_f1(markdown: str, regions: Sequence[Region]) -> float | None:
+    wanted = [plain(r.text) for r in regions if r.kind in HEADINGS]
+    made = [plain(MARKS.sub("", line)) for line in markdown.splitlines() if re.match(r"#{1,6} ", line)]
+    if not wanted:
+        return None
+    left = list(made)
+    hits = 0
+    for text in wanted:
+        best = max(left, key=lambda other: fuzz.ratio(text, other), default=None)
+        if best is not None and fuzz.ratio(text, best) >= 90:
+            hits += 1
+            left.remove(best)
+    return 2 * hits / (len(wanted) + len(made))
+
+
+def table_score(markdown: str, regions: Sequence[Region]) -> float | None:
+    """Each table of the truth against the most similar one that was made and is still free; tables too many are not judged."""
+    wanted = [r.text for r in regions if r.kind == "table"]
+    if not wanted:
+        return None
+    made = [as_html(table) for table in TABLES.findall(COMMENTS.sub("", markdown))]
+    scores = []
+    for table in wanted:
+        each = [(similarity(table, other), i) for i, other in enumerate(made)]
+        best = max(each, default=(0.0, -1))
+        scores.append(best[0])
+        if best[1] >= 0:
+            made.pop(best[1])
+    return mean(scores)
+
+
+def similarity(wanted: str, made: str) -> float:
+    """TEDS of two tables whose rows stand directly in the table, heading cells taken for cells."""
+    bare = [re.sub(r"</?(?:tbody|thead)[^>]*>", "", th_to_td(t)) for t in (wanted, made)]
+    return teds(*(f"<html><body>{t}</body></html>" for t in bare))
+
+
+def as_html(table: str) -> str:
+    if table.startswith("<"):
+        return table
+    lines = [line for line in table.strip().splitlines() if not re.fullmatch(r"\|(\s*:?-+:?\s*\|)+", line.strip())]
+    rows = [re.split(r"(?<!\\)\|", line.strip().strip("|")) for line in lines]
+    cells = ["".join(f"<td>{escape(MARKS.sub('', c).strip())}</td>" for c in row) for row in rows]
+    return "<table>" + "".join(f"<tr>{row}</tr>" for row in cells) + "</table>"
+
+
+if __name__ == "__main__":
+    main()

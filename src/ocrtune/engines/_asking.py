@@ -1,0 +1,136 @@
+"""One question to one server: the request, the conversation, and what its outcome says about the server."""
+
+from __future__ import annotations
+
+import asyncio
+import io
+import json
+import secrets
+import time
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import aiohttp
+
+from ocrtune.core import Prompt
+from ocrtune.engines._servers import Fleet, Outcome, Server
+from ocrtune.engines._sight import REMEDY
+from ocrtune.engines.openai import FailedReplyError, FullError, Reply, body_of, refusal, streamed, whole
+from ocrtune.errors import EngineError
+from ocrtune.options import EngineOptions
+
+MARK = secrets.token_hex(8)  # stands for pictures while the rest of a request becomes JSON
+CONFIGURATION = ("http 401", "http 403", "http 404", "http 405")
+ENOUGH = 3  # refusals before the first answer that say it is not the samples
+CROWDED = ("context length", "max_model_len", "maximum model length", "maximum context", "exceed context")
+GUARD = {"max_pattern_size": 64, "min_pattern_size": 8, "min_count": 24}  # tokens; a unit said 24 times over 192 tokens or more
+
+
+class Body(NamedTuple):
+    """A request without the name of the model and what only some servers know. `pieces` hold the pictures as they are."""
+
+    head: dict[str, Any]
+    pieces: list[bytes]
+
+    def bytes(self, server: Server) -> bytes:
+        own = {"model": server.model, **self.head, **({"repetition_detection": GUARD} if server.guards else {})}
+        return b"".join([json.dumps(own).encode()[:-1], b', "messages": ', *self.pieces, b"}"])
+
+
+def body_for(prompt: Prompt, pictures: Sequence[bytes], *, prefix: str, temperature: float) -> Body:
+    """Image parts first, text last: with string-content templates the order decides where the image tokens go."""
+    parts: list[dict[str, Any]] = [{"type": "image_url", "image_url": {"url": MARK}} for _ in pictures]
+    lead = prefix * len(pictures)
+    if text := prompt.text if prompt.text.startswith(lead) else lead + prompt.text:
+        parts.append({"type": "text", "text": text})
+    between = json.dumps([{"role": "user", "content": parts}]).encode().split(MARK.encode())
+    pieces = [piece for pair in zip(between, [*pictures, b""], strict=True) for piece in pair]
+    head = {
+        "max_tokens": prompt.max_tokens,
+        "temperature": temperature if prompt.temperature is None else prompt.temperature,
+        "stream": True,
+        "stream_options": {"include_usage": True},
+    }
+    return Body(head, pieces)
+
+
+class Asking:
+    def __init__(self, options: EngineOptions, key: str | None) -> None:
+        self.timeout = options.timeout
+        self._key = key
+
+    async def ask(self, server: Server, body: Body, fleet: Fleet) -> Reply:
+        """Raises FailedReplyError, TimeoutError and aiohttp's errors; EngineError for what no sample will ever get past."""
+        begun = time.monotonic()
+        course = _Course()
+        try:
+            async with asyncio.timeout(self.timeout):
+                reply = await self._exchange(server, body, course)
+            course.outcome = "well"
+            server.answered, server.broken = True, 0
+            return reply
+        except FailedReplyError as failed:
+            self._weigh(server, failed, course, fleet)
+            raise
+        except TimeoutError:
+            course.outcome = "overloaded"
+            raise
+        except (aiohttp.ClientConnectionError, aiohttp.ClientPayloadError):
+            course.outcome = "lost"
+            raise
+        finally:
+            waited = (course.first or time.monotonic()) - begun
+            server.learn(course.outcome, begun=begun, waited=waited, timeout=self.timeout)
+
+    async def _exchange(self, server: Server, body: Body, course: _Course) -> Reply:
+        assert server.session is not None
+        while True:
+            data = io.BytesIO(body.bytes(server))
+            async with server.session.post(
+                f"{server.url}/chat/completions", data=data, headers=JSON, timeout=UNBOUND
+            ) as response:
+                course.first = time.monotonic()
+                if response.status == 200 and "text/event-stream" in response.headers.get("content-type", ""):
+                    return await streamed(response)
+                content = await body_of(response)
+                if response.status == 200:
+                    return whole(content)
+                refused = refusal(response, content)
+            if not (server.guards and response.status in (400, 422) and "repetition_detection" in refused.failure.message):
+                raise refused
+            server.guards = False  # it is older than it says
+
+    def _weigh(self, server: Server, failed: FailedReplyError, course: _Course, fleet: Fleet) -> None:
+        """What a refusal says about the server, beyond its sample."""
+        failure = failed.failure
+        if isinstance(failed, FullError):
+            course.outcome = "refused"
+            if failure.kind == "http 429" or failure.retry_after is not None:
+                fleet.hold(server, failure.retry_after)
+        elif failure.kind.startswith("http 5"):
+            fleet.broken(server)
+        if failure.kind == "http 400" and any(word in failure.message.lower() for word in CROWDED):
+            failed.failure = failure.model_copy(update={"message": f"{failure.message} ({REMEDY})"})
+        if failure.kind in CONFIGURATION and not server.answered:
+            server.refusals += 1
+            missing = failure.kind == "http 404" and "model" in failure.message.lower()
+            if failure.kind in CONFIGURATION[:2] or missing or server.refusals >= ENOUGH:
+                said = failure.message.replace(self._key, "***") if self._key else failure.message
+                raise EngineError(
+                    f"{server.url} refuses every question ({failure.kind}): {said}",
+                    hint="put the server's key into the environment variable API_KEY, or look at the one that is there"
+                    if failure.kind in CONFIGURATION[:2]
+                    else f"it was asked for the model {server.model!r}; are --model and the path in --base-url right?",
+                ) from failed
+
+
+class _Course:
+    """How a conversation went."""
+
+    def __init__(self) -> None:
+        self.outcome: Outcome = "other"
+        self.first: float | None = None  # when the answer began
+
+
+JSON = {"Content-Type": "application/json"}
+UNBOUND = aiohttp.ClientTimeout(total=None)  # the whole conversation has its own bound

@@ -1,0 +1,177 @@
+"""What the engines without a language model share: a thread for each core, and answers in plain text or as regions."""
+
+from __future__ import annotations
+
+import os
+import time
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING, Literal, NamedTuple
+
+from ocrtune.core import Answer, Box, Failure, ImageRef, Prompt, Region, RegionsTarget, Size
+from ocrtune.errors import EngineError, InputError
+from ocrtune.inference import in_flight
+from ocrtune.layout import Rect, Rule, Span, analyse, figures_in, rules_in
+from ocrtune.options import EngineOptions
+from ocrtune.plugins import DIALECTS
+from ocrtune.rendering import picture
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
+
+Turn = Literal[0, 90, 180, 270]
+PLACES = 5  # decimals of a box: a thousandth of a pixel of a page at 100 dpi; more only makes replies long
+
+
+class Unread(Exception):  # noqa: N818 -- it is a result: what becomes of one picture
+    """A picture that cannot be read, and why."""
+
+    def __init__(self, failure: Failure) -> None:
+        super().__init__(failure.message)
+        self.failure = failure
+
+
+class Said(NamedTuple):
+    """What an engine has to say of a prompt; `turn` as in an Answer."""
+
+    text: str
+    sees: tuple[Size, ...]
+    turn: Turn = 0
+    engine: str | None = None
+    why: str | None = None
+
+
+class Found(NamedTuple):
+    """Lines of a picture that was turned `turn` degrees clockwise; their boxes are pixels of the turned picture."""
+
+    spans: list[Span]
+    turn: Turn = 0
+
+
+class Pooled(ABC):
+    """Each of `concurrency` threads (at most one per core) reads a prompt of its own."""
+
+    name: str
+    native: str | None = "regions"
+    uses: tuple[str, ...]
+
+    def __init__(self, options: EngineOptions) -> None:
+        options.only(self.name, *self.uses)
+        self.options = options
+        self._width = min(options.concurrency, os.cpu_count() or 1)
+        self._pool: ThreadPoolExecutor | None = None
+        self._regions = DIALECTS.get("regions")()
+
+    @abstractmethod
+    def describe(self) -> dict[str, str]: ...
+
+    @abstractmethod
+    def load(self) -> None:
+        """Find or load what is needed. Raises MissingExtraError or EngineError naming what to install."""
+
+    @abstractmethod
+    def say(self, prompt: Prompt) -> Said:
+        """What it reads. Raises Unread, and InputError for pictures that cannot be opened."""
+
+    def open(self) -> None:
+        if self._pool is None:
+            self.load()
+            self._pool = ThreadPoolExecutor(self._width, thread_name_prefix=f"ocrtune-{self.name}")
+
+    def close(self) -> None:
+        if self._pool is not None:
+            self._pool.shutdown(cancel_futures=True)
+        self._pool = None
+
+    def sees(self, size: Size) -> Size | None:
+        return size
+
+    def stream(self, prompts: Iterable[Prompt]) -> Iterator[Answer]:
+        if self._pool is None:
+            raise EngineError(f"the {self.name} engine is not open", hint="call open() first")
+        pool = self._pool
+        return in_flight(prompts, lambda prompt: pool.submit(self._answer, prompt), self._width)
+
+    def _answer(self, prompt: Prompt) -> Answer:
+        begun = time.monotonic()
+        try:
+            said = self.say(prompt)
+            answer = Answer(sample_id=prompt.sample_id, **said._asdict())
+        except InputError as error:
+            answer = _failed(prompt, Failure(kind="unreadable image", message=str(error)))
+        except Unread as error:
+            answer = _failed(prompt, error.failure)
+        return answer.model_copy(update={"seconds": time.monotonic() - begun})
+
+    def arranged(self, spans: Sequence[Span], size: Size, rules: Sequence[Rule], pictures: Sequence[Rect]) -> str:
+        """Lines with places as a reply in the dialect `native`."""
+        regions = analyse(spans, size, rules=rules, pictures=pictures)
+        return self._regions.encode(RegionsTarget(regions=tuple(map(_rounded, regions))))
+
+
+class Seeing(Pooled):
+    """Engines that look at pixels."""
+
+    @abstractmethod
+    def lines(self, image: Image) -> str:
+        """The plain text of a picture, line by line. Raises Unread."""
+
+    @abstractmethod
+    def page(self, image: Image) -> Found:
+        """The lines of a page with their places, turned upright where it was not. Raises Unread."""
+
+    def say(self, prompt: Prompt) -> Said:
+        if self.options.layout:
+            image = picture(single(prompt))
+            found = self.page(image)
+            image = turned(image, found.turn)
+            size = Size(*image.size)
+            said = self.arranged(found.spans, size, rules_in(image), figures_in(image, found.spans))
+            return Said(said, (size,), found.turn)
+        images = [picture(ref) for ref in prompt.images]
+        return Said("\n".join(self.lines(image) for image in images), tuple(Size(*image.size) for image in images))
+
+
+def single(prompt: Prompt) -> ImageRef:
+    """The prompt's only picture; regions of several could not be told apart. Raises Unread."""
+    if len(prompt.images) != 1:
+        what = f"{len(prompt.images)} pictures in one question have no common layout"
+        raise Unread(Failure(kind="several pictures", message=what))
+    return prompt.images[0]
+
+
+def turned(image: Image, turn: Turn) -> Image:
+    """The picture turned so many degrees clockwise."""
+    from PIL.Image import Transpose
+
+    turns = {90: Transpose.ROTATE_270, 180: Transpose.ROTATE_180, 270: Transpose.ROTATE_90}
+    return image.transpose(turns[turn]) if turn else image
+
+
+def clear(spans: Sequence[Span]) -> float:
+    """How sure the engine is of what it read: the mean confidence of its characters, 0 where there are none."""
+    letters = [(sum(not c.isspace() for c in span.text), span.confidence or 0.0) for span in spans]
+    count = sum(n for n, _ in letters)
+    return sum(n * sure for n, sure in letters) / count if count else 0.0
+
+
+def _failed(prompt: Prompt, failure: Failure) -> Answer:
+    return Answer(sample_id=prompt.sample_id, finish="error", error=failure)
+
+
+def _rounded(region: Region) -> Region:
+    words = region.words and tuple(
+        word.model_copy(update={"box": _round(word.box), "confidence": _share(word.confidence)}) for word in region.words
+    )
+    box = region.box and _round(region.box)
+    return region.model_copy(update={"box": box, "words": words, "confidence": _share(region.confidence)})
+
+
+def _round(box: Box) -> Box:
+    left, top, right, bottom = (round(v, PLACES) for v in (box.left, box.top, box.right, box.bottom))
+    return Box(left=left, top=top, right=right, bottom=bottom, polygon=box.polygon)
+
+
+def _share(value: float | None) -> float | None:
+    return None if value is None else round(value, 3)

@@ -1,0 +1,14 @@
+"""Layout: from lines of text with boxes, whoever found them, to the regions of a page in reading order.
+
+from ocrtune.layout import Span, analyse
+
+regions = analyse([Span("Annual report", (90, 60, 700, 110), 48.0), …], Size(1654, 2339), rules=rules_in(image))
+"""
+
+from ocrtune.layout.analysis import analyse
+from ocrtune.layout.lines import letter_height
+from ocrtune.layout.parts import Rect, Rule, Span, SpanWord
+from ocrtune.layout.pictures import figures_in, rules_in
+from ocrtune.layout.reading import order
+
+__all__ = ["Rect", "Rule", "Span", "SpanWord", "analyse", "figures_in", "letter_height", "order", "rules_in"]

@@ -1,0 +1,97 @@
+"""The text layer of a page, found in a worker and packed for the way out of it."""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+from ocrtune.core import Size
+from ocrtune.rendering._drawings import drawings
+from ocrtune.rendering._sheets import ink
+from ocrtune.rendering._trust import Evidence, filled_in, implausible, is_blank, tile_size, uncovered
+from ocrtune.rendering._wire import Message
+from ocrtune.textlayer import Affine, Glyph, Line, Rect, build_lines, layer_problem, read_glyphs, visible
+
+HIDDEN, GARBAGE, TURNED, KNOWN, BOLD = 1, 2, 4, 8, 16
+UPRIGHT = {0: None, KNOWN: True, KNOWN | TURNED: False}
+
+
+class TextLayer(NamedTuple):
+    """What a PDF page says of its own text, in pixels of the picture at the size of its ImageRef. `problem` is why it cannot be
+    trusted, None where it can. `rules` are straight vector lines, `pictures` embedded images: left, top, right, bottom."""
+
+    lines: tuple[Line, ...]
+    rules: tuple[Rect, ...] = ()
+    pictures: tuple[Rect, ...] = ()
+    problem: str | None = None
+
+
+def layer(page: Any, size: Size, turn: int, *, hidden: bool) -> Message:
+    """`hidden`: invisible text, which OCR programs write over scans, is taken for the page's own."""
+    glyphs = read_glyphs(page, size, turn=turn)
+    found = drawings(page, Affine.of(page, size, turn=turn), size)
+    seen = visible(glyphs, size, hidden_text=hidden)
+    lines = build_lines(seen)
+    small = ink(page, tile_size(size), turn)
+    problem = (
+        layer_problem(glyphs, size, hidden_text=hidden)
+        or implausible("\n".join(line.text for line in lines))
+        or filled_in(page)
+        or uncovered(Evidence(small, size, seen, found))
+    )
+    if not glyphs and is_blank(small):
+        problem = None  # an empty page has all the text that there is
+    return packed(TextLayer(tuple(lines), found.rules, found.pictures, problem))
+
+
+def packed(found: TextLayer) -> Message:
+    glyphs = [glyph for line in found.lines for glyph in line.glyphs]
+    numbers = array("f")
+    for glyph in glyphs:
+        numbers.extend(glyph.box)
+        numbers.extend(glyph.cell)
+    for line in found.lines:
+        numbers.extend((*line.box, *line.cells, line.height))
+    for box in (*found.rules, *found.pictures):
+        numbers.extend(box)
+    header = {
+        "problem": found.problem,
+        "lines": [[line.text, len(line.glyphs), line.upright, line.vertical] for line in found.lines],
+        "glyphs": [glyph.text for glyph in glyphs],
+        "rules": len(found.rules),
+        "pictures": len(found.pictures),
+    }
+    return Message(header, (numbers.tobytes(), bytes(_flags(glyph) for glyph in glyphs)))
+
+
+def _flags(glyph: Glyph) -> int:
+    upright = 0 if glyph.upright is None else KNOWN | (0 if glyph.upright else TURNED)
+    return (HIDDEN if glyph.hidden else 0) | (GARBAGE if glyph.garbage else 0) | (BOLD if glyph.bold else 0) | upright
+
+
+def unpacked(message: Message) -> TextLayer:
+    header = message.header
+    numbers = array("f")
+    numbers.frombytes(message.parts[0])
+    values = numbers.tolist()
+    texts: Sequence[str] = header["glyphs"]
+    glyphs = [
+        Glyph(text, _box(values, at), _box(values, at + 4), UPRIGHT[flag & (KNOWN | TURNED)], *_marks(flag))
+        for text, flag, at in zip(texts, message.parts[1], range(0, 8 * len(texts), 8), strict=True)
+    ]
+    at, first, lines = 8 * len(texts), 0, []
+    for text, count, upright, vertical in header["lines"]:
+        own = tuple(glyphs[first : first + count])
+        lines.append(Line(text, _box(values, at), _box(values, at + 4), values[at + 8], own, upright, vertical))
+        at, first = at + 9, first + count
+    boxes = [_box(values, start) for start in range(at, len(values), 4)]
+    return TextLayer(tuple(lines), tuple(boxes[: header["rules"]]), tuple(boxes[header["rules"] :]), header["problem"])
+
+
+def _marks(flag: int) -> tuple[bool, bool, bool]:
+    return bool(flag & HIDDEN), bool(flag & GARBAGE), bool(flag & BOLD)
+
+
+def _box(values: Sequence[float], at: int) -> Rect:
+    return values[at], values[at + 1], values[at + 2], values[at + 3]

@@ -1,0 +1,93 @@
+"""From thirty types to thirteen categories to the totals of a profile."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import NamedTuple
+
+from ocrtune.scoring.ocrbench_v2.items import Outcome, Profile
+
+ENGLISH: dict[str, tuple[str, ...]] = {
+    "text_recognition": ("text recognition en", "fine-grained text recognition en", "full-page OCR en"),
+    "text_detection": ("text grounding en", "VQA with position en"),
+    "text_spotting": ("text spotting en",),
+    "relationship_extraction": ("key information extraction en", "key information mapping en"),
+    "element_parsing": ("document parsing en", "chart parsing en", "table parsing en", "formula recognition en"),
+    "mathematical_calculation": ("math QA en", "text counting en"),
+    "visual_text_understanding": ("document classification en", "cognition VQA en", "diagram QA en"),
+    "knowledge_reasoning": ("reasoning VQA en", "science QA en", "APP agent en", "ASCII art classification en"),
+}
+CHINESE: dict[str, tuple[str, ...]] = {
+    "text_recognition": ("full-page OCR cn",),
+    "relationship_extraction": ("key information extraction cn", "handwritten answer extraction cn"),
+    "element_parsing": ("document parsing cn", "table parsing cn", "formula recognition cn"),
+    "visual_text_understanding": ("cognition VQA cn",),
+    "knowledge_reasoning": ("reasoning VQA cn", "text translation cn"),
+}
+CATEGORIES: dict[str, dict[str, tuple[str, ...]]] = {"en": ENGLISH, "cn": CHINESE}
+
+
+class Mean(NamedTuple):
+    """A sum of scores and how many they are."""
+
+    total: float
+    n: int
+
+    @property
+    def value(self) -> float:
+        return self.total / self.n
+
+
+class Summary(NamedTuple):
+    """`english` and `chinese` hold the categories that have samples. `total` is None where the profile has no such number."""
+
+    english: dict[str, Mean]
+    chinese: dict[str, Mean]
+    english_overall: float | None
+    chinese_overall: float | None
+    total: float | None
+
+
+def means(outcomes: Iterable[tuple[str, Outcome]]) -> dict[str, Mean]:
+    """Per task type, without the ignored ones."""
+    sums: dict[str, Mean] = {}
+    for name, outcome in outcomes:
+        if not outcome.ignored:
+            total, n = sums.get(name, Mean(0, 0))
+            sums[name] = Mean(total + outcome.value, n + 1)
+    return sums
+
+
+def summarise(types: Mapping[str, Mean], profile: Profile = "official") -> Summary:
+    """Categories are means over their samples; what is made of them depends on the profile.
+
+    `official`, `vlmevalkit`: a language is the plain mean of its categories that have samples; there is no combined number.
+    `lmms_legacy`: the plain mean of all its categories, and the total is the mean of the two languages.
+    `lmms_current`: all three weigh by samples.
+    """
+    english, chinese = _categories(types, ENGLISH), _categories(types, CHINESE)
+    if profile == "lmms_current":
+        pools = (english.values(), chinese.values(), [*english.values(), *chinese.values()])
+        return Summary(english, chinese, *(pool.value if (pool := _pooled(parts)) else None for parts in pools))
+    if profile == "lmms_legacy":
+        # This profile counts a category without samples as 0: on a part of the data its totals are too low.
+        one, two = (
+            sum(mean.value for mean in found.values()) / len(all_) for found, all_ in ((english, ENGLISH), (chinese, CHINESE))
+        )
+        return Summary(english, chinese, one, two, (one + two) / 2)
+    return Summary(english, chinese, _plain(english), _plain(chinese), None)
+
+
+def _categories(types: Mapping[str, Mean], groups: Mapping[str, tuple[str, ...]]) -> dict[str, Mean]:
+    pooled = {category: _pooled(types[name] for name in names if name in types) for category, names in groups.items()}
+    return {category: mean for category, mean in pooled.items() if mean is not None}
+
+
+def _pooled(parts: Iterable[Mean]) -> Mean | None:
+    parts = list(parts)
+    n = sum(part.n for part in parts)
+    return Mean(sum(part.total for part in parts), n) if n else None
+
+
+def _plain(categories: Mapping[str, Mean]) -> float | None:
+    return sum(mean.value for mean in categories.values()) / len(categories) if categories else None

@@ -1,0 +1,21 @@
+"""The text layer of born-digital PDF pages: glyphs where they are painted, merged into lines and blocks.
+
+All coordinates are pixels of the rendered page, origin top-left, as floats. The order is pdfium's own (content order with
+its corrections), which is what people see in most born-digital documents.
+"""
+
+from ocrtune.textlayer._glyphs import Affine, Glyph, Rect, layer_problem, read_glyphs, visible
+from ocrtune.textlayer._lines import Block, Line, build_blocks, build_lines
+
+__all__ = [
+    "Affine",
+    "Block",
+    "Glyph",
+    "Line",
+    "Rect",
+    "build_blocks",
+    "build_lines",
+    "layer_problem",
+    "read_glyphs",
+    "visible",
+]

@@ -1,0 +1,239 @@
+"""Characters merged into lines, and lines into paragraphs and headings."""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Sequence
+from itertools import pairwise
+from statistics import median
+from typing import NamedTuple
+
+from ocrtune.textlayer._glyphs import Glyph, Rect
+
+COLUMN_GAP = 1.0  # line heights between two glyphs of one line; a word space is about 0.25, a justified one rarely above 0.8
+RECENT = 40  # glyphs of a line among which the largest is looked for
+REJOIN_GAP = 0.5  # line heights between two pieces that pdfium broke apart
+FIRST_RIGHT_TO_LEFT = "\u0590"
+SPACE = Glyph(" ")
+
+
+class Line(NamedTuple):
+    """Text on one baseline without a gap of a column in it. `cells` bounds its glyphs' cells, `height` is their usual one."""
+
+    text: str
+    box: Rect
+    cells: Rect
+    height: float
+    glyphs: tuple[Glyph, ...]
+    upright: bool = True
+    vertical: bool = False
+
+    @property
+    def bold(self) -> bool:
+        """Whether most of its letters are."""
+        inked = [glyph for glyph in self.glyphs if glyph.inked]
+        return 2 * sum(glyph.bold for glyph in inked) > len(inked)
+
+
+class Block(NamedTuple):
+    """Lines of a paragraph or a heading, one below the other; cells of one row are joined by a space."""
+
+    text: str
+    box: Rect
+    kind: str
+    lines: tuple[Line, ...]
+
+
+def build_lines(glyphs: Sequence[Glyph]) -> list[Line]:
+    """Glyphs merged into lines, in the order of each line's first glyph.
+
+    A line ends where pdfium says so, where the baseline or the letter size changes, where the text jumps back, and at a gap
+    as wide as COLUMN_GAP. Pieces that stand side by side like words are joined again.
+    """
+    pieces = _stack_vertical([_line(p) for p in _pieces(glyphs)])
+    return _rejoin(pieces)
+
+
+def _pieces(glyphs: Sequence[Glyph]) -> list[list[Glyph]]:
+    pieces: list[list[Glyph]] = [[]]
+    space = False
+    largest = Glyph("")
+    at = 0  # where in its line the largest of the last glyphs is
+    for glyph in glyphs:
+        current = pieces[-1]
+        if glyph.text == "\n":
+            pieces.append([])
+        elif glyph.inked:
+            if len(current) - at > RECENT:
+                largest = max(current[-RECENT:], key=_cell_height)
+                at = len(current)
+            if current and not _continues(current[-1], largest, glyph):
+                current = []
+                pieces.append(current)
+            if space and current:
+                current.append(SPACE)
+            if not current or _cell_height(glyph) > _cell_height(largest):
+                largest, at = glyph, len(current)
+            current.append(glyph)
+        space = not glyph.inked
+    return [p for p in pieces if p]
+
+
+def _continues(last: Glyph, largest: Glyph, glyph: Glyph) -> bool:
+    """Whether a glyph goes on with a line, of which the last one and the largest of the last ones are known."""
+    if last.upright != glyph.upright:
+        return False
+    if not glyph.upright:
+        return True  # only pdfium knows where slanted and vertical lines break
+    if max(largest.height, glyph.height) > 2.2 * min(largest.height, glyph.height):
+        return False
+    if max(_overlap(largest.cell, glyph.cell), _overlap(last.cell, glyph.cell)) < 0.5:
+        return False
+    height = max(last.height, glyph.height)
+    gap, back = glyph.cell[0] - last.cell[2], last.cell[0] - glyph.cell[0]
+    if _right_to_left(glyph) or _right_to_left(last):
+        return max(gap, last.cell[0] - glyph.cell[2]) < COLUMN_GAP * height
+    return gap < COLUMN_GAP * height and back < 0.3 * height
+
+
+def _cell_height(glyph: Glyph) -> float:
+    return glyph.cell[3] - glyph.cell[1]
+
+
+def _overlap(one: Rect, other: Rect) -> float:
+    """Shared vertical extent as a share of the lower one's height."""
+    shared = min(one[3], other[3]) - max(one[1], other[1])
+    return shared / max(min(one[3] - one[1], other[3] - other[1]), 1e-6)
+
+
+def _right_to_left(glyph: Glyph) -> bool:
+    return glyph.text >= FIRST_RIGHT_TO_LEFT and unicodedata.bidirectional(glyph.text[0]) in ("R", "AL")
+
+
+def _line(glyphs: Sequence[Glyph]) -> Line:
+    glyphs = _with_lost_spaces(glyphs)
+    inked = [g for g in glyphs if g.inked]
+    text = " ".join(unicodedata.normalize("NFC", "".join(g.text for g in glyphs)).split())
+    upright = all(g.upright is not False for g in inked)
+    cells = _bounds([g.cell for g in inked])
+    return Line(text, _bounds([g.box for g in inked]), cells, median(g.height for g in inked), tuple(glyphs), upright)
+
+
+def _with_lost_spaces(glyphs: Sequence[Glyph]) -> list[Glyph]:
+    """A gap as wide as the line's other spaces is one, though pdfium wrote none (it happens after capitals)."""
+    joints = [i for i in range(1, len(glyphs)) if glyphs[i].inked and glyphs[i - 1].inked]
+    gaps = {i: glyphs[i].cell[0] - glyphs[i - 1].cell[2] for i in joints}
+    spaces = [glyphs[i + 1].cell[0] - glyphs[i - 1].cell[2] for i in range(1, len(glyphs) - 1) if not glyphs[i].inked]
+    height = median(g.height for g in glyphs if g.inked)
+    if len(spaces) < 2 or len(gaps) < 2 or median(gaps.values()) > 0.05 * height:
+        return list(glyphs)
+    least = max(0.8 * median(spaces), 0.1 * height)
+    lost = {i for i, gap in gaps.items() if gap >= least and glyphs[i].text.isalnum() and glyphs[i - 1].text.isalnum()}
+    return [g for i, glyph in enumerate(glyphs) for g in ((SPACE, glyph) if i in lost else (glyph,))]
+
+
+def _bounds(boxes: Sequence[Rect]) -> Rect:
+    solid = [b for b in boxes if b[2] > b[0] or b[3] > b[1]] or list(boxes)
+    return min(b[0] for b in solid), min(b[1] for b in solid), max(b[2] for b in solid), max(b[3] for b in solid)
+
+
+def _stack_vertical(lines: Sequence[Line]) -> list[Line]:
+    """Three or more single ideographs below one another are one line of vertical text."""
+    out: list[Line] = []
+    column: list[Line] = []
+
+    def close() -> None:
+        if len(column) < 3:
+            out.extend(column)
+        else:
+            out.append(_line([g for line in column for g in line.glyphs])._replace(vertical=True))
+        column.clear()
+
+    for line in lines:
+        if column and not (_is_ideograph(line) and _is_below(column[-1], line)):
+            close()
+        if _is_ideograph(line):
+            column.append(line)
+        else:
+            out.append(line)
+    close()
+    return out
+
+
+def _is_ideograph(line: Line) -> bool:
+    return line.upright and len(line.text) == 1 and unicodedata.east_asian_width(line.text) == "W"
+
+
+def _is_below(above: Line, line: Line) -> bool:
+    aligned = abs(above.box[0] + above.box[2] - line.box[0] - line.box[2]) / 2 < 0.4 * line.height
+    return aligned and 0 < line.box[3] - above.box[3] < 2.0 * line.height
+
+
+def _rejoin(lines: Sequence[Line]) -> list[Line]:
+    out: list[Line] = []
+    for line in lines:
+        partner = next((i for i in range(len(out) - 1, -1, -1) if _adjoin(out[i], line) is not None), None)
+        if partner is None:
+            out.append(line)
+        else:
+            out[partner] = _joined(out[partner], line)
+    return out
+
+
+def _adjoin(one: Line, other: Line) -> float | None:
+    """The gap between two pieces of one line, None when they are not that."""
+    if not (one.upright and other.upright) or one.vertical or other.vertical:
+        return None
+    height = max(one.height, other.height)
+    if height > 1.6 * min(one.height, other.height) or _overlap(one.cells, other.cells) < 0.6:
+        return None
+    gap = max(other.box[0] - one.box[2], one.box[0] - other.box[2])
+    return gap if -0.1 * height < gap < REJOIN_GAP * height else None
+
+
+def _joined(one: Line, other: Line) -> Line:
+    first, second = (one, other) if one.box[0] <= other.box[0] else (other, one)
+    wide = (_adjoin(one, other) or 0.0) > 0.15 * max(one.height, other.height)
+    between = (SPACE,) if wide else ()
+    return _line([*first.glyphs, *between, *second.glyphs])
+
+
+# --- blocks -------------------------------------------------------------------------------------------------------------
+
+
+def build_blocks(lines: Sequence[Line]) -> list[Block]:
+    """Consecutive lines of one letter size, one close below the other, as paragraphs; larger ones are titles."""
+    if not lines:
+        return []
+    usual = median(line.height for line in lines)
+    blocks: list[list[Line]] = []
+    for line in lines:
+        if blocks and (_same_row(blocks[-1][-1], line) or _next_row(blocks[-1], line)):
+            blocks[-1].append(line)
+        else:
+            blocks.append([line])
+    return [_block(b, usual) for b in blocks]
+
+
+def _same_row(last: Line, line: Line) -> bool:
+    return last.upright and line.upright and _overlap(last.box, line.box) > 0.5 and line.box[0] >= last.box[2]
+
+
+def _next_row(block: Sequence[Line], line: Line) -> bool:
+    last = block[-1]
+    if last.upright != line.upright or last.vertical or line.vertical:
+        return False
+    if max(last.height, line.height) > 1.25 * min(last.height, line.height):
+        return False
+    left, _, right, _ = _bounds([b.box for b in block])
+    beside = min(right, line.box[2]) - max(left, line.box[0]) <= 0
+    down = line.box[3] - last.box[3]
+    return not beside and 0.3 * line.height < down < 1.9 * line.height
+
+
+def _block(lines: Sequence[Line], usual: float) -> Block:
+    text = lines[0].text
+    for last, line in pairwise(lines):
+        text += (" " if _same_row(last, line) else "\n") + line.text
+    kind = "title" if min(line.height for line in lines) > 1.25 * usual and len(lines) <= 3 else "text"
+    return Block(text, _bounds([line.box for line in lines]), kind, tuple(lines))

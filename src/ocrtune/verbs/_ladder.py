@@ -1,0 +1,217 @@
+"""What `parse` does about a reply that failed, runs in circles, was cut short or broken: a bounded ladder of other ways to
+ask, each tried once. Every rung asks under sample ids of its own, so that a resumed run does not climb again what it climbed.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Literal, NamedTuple
+
+from pydantic import Field
+
+from ocrtune.core import Attempt, Decoded, ImageRef, Prediction, Region, Sample, Usage
+from ocrtune.errors import EngineError
+from ocrtune.inference import predictions
+from ocrtune.plugins import DIALECTS
+from ocrtune.runs import RunDir
+from ocrtune.verbs._pages import Try
+from ocrtune.verbs._second import Second
+from ocrtune.verbs.evaluate import Reader, Reading
+from ocrtune.verbs.score import decode
+
+log = logging.getLogger("ocrtune")
+
+Rescue = Literal["temperature", "pixels", "plain", "grounding", "fallback"]
+TEMPERATURE = 0.4  # enough to leave a loop, too little to invent
+SHRINK = 0.7  # of both sides: half the pixels
+PLAINER = {"layout": "dots-ocr", "markdown": "plain"}  # a dialect that asks for less, by the one that failed
+HOPELESS = frozenset({"unreadable image", "no prompt"})  # failures that no other way of asking changes
+LEAST = 8  # characters that a second reading must have found for an empty reply to be doubted
+
+
+class Rules(Reading):
+    """How a page is asked about, and what is done about a bad reply."""
+
+    max_tokens: int = Field(4096, gt=0, description="longest reply, in tokens; a longer one is cut and asked again in other ways")
+    bbox: tuple[float, float, float, float] | None = Field(
+        None, description="read this part of each page only: left, top, right, bottom in pixels of the page at --dpi"
+    )
+    question: str | None = Field(None, description="a question about each page, for dialects that answer questions")
+    ladder: tuple[Rescue, ...] = Field(
+        ("temperature", "pixels", "plain", "grounding", "fallback"),
+        description="what is tried in turn when a model's reply runs in circles, is cut short or broken",
+    )
+
+    @property
+    def whole(self) -> bool:
+        """Whether whole pages are read."""
+        return self.bbox is None and self.question is None
+
+
+class _Way(NamedTuple):
+    """One other way to ask. `says` is how the ledger calls it."""
+
+    name: str
+    says: str
+    asked: Reader
+    temperature: float | None = None
+    scale: float = 1.0
+
+
+def readings(rules: Rules, asked: Reader, samples: Sequence[Sample], second: Second | None, into: RunDir) -> Iterator[Try]:
+    """Every sample once, as soon as its reply is good or no rung is left."""
+    waiting: dict[str, Try] = {}
+    for reply in predictions(samples, asked.dialect, asked.engine, into, max_tokens=rules.max_tokens, retries=rules.retries):
+        tried = _tried(reply, decode(reply, asked.dialect), reply.attempts, asked, second)
+        if tried.trouble is None or asked.engine.native is not None:
+            yield tried
+        else:
+            waiting[reply.sample_id] = tried
+    by_id = {sample.id: sample for sample in samples}
+    for rung in rules.ladder if waiting else ():
+        pending = [by_id[name] for name, tried in waiting.items() if not _hopeless(tried)]
+        for name, again in _climb(rung, rules, asked, pending, second, into):
+            better = _merged(waiting[name], again)
+            waiting[name] = better
+            if better.trouble is None:
+                yield waiting.pop(name)
+    yield from waiting.values()
+
+
+def _climb(rung: Rescue, rules: Rules, asked: Reader, pending: Sequence[Sample], second: Second | None,
+           into: RunDir) -> Iterator[tuple[str, Try]]:  # fmt: skip
+    """The samples asked in the way of one rung, where it applies to them."""
+    if not pending:
+        return
+    log.info("%d pages are tried again: %s", len(pending), rung)
+    try:
+        if rung == "temperature":
+            yield from _ask(_Way(rung, f"at temperature {TEMPERATURE}", asked, temperature=TEMPERATURE), rules, pending, into)
+        elif rung == "pixels":
+            yield from _ask(_Way(rung, "at half the pixels", asked, scale=SHRINK), rules, pending, into)
+        elif rung == "plain" and rules.whole and (name := _plainer(asked.dialect.name)) is not None:
+            plain = Reader(asked.engine, DIALECTS.get(name)())
+            yield from _ask(_Way(rung, f"in the dialect {name}", plain), rules, pending, into)
+        elif rung == "grounding" and rules.whole and asked.dialect.name == "layout":
+            yield from _by_region(rules, asked, pending, into)
+        elif rung == "fallback" and rules.whole and second is not None:
+            yield from _second_hand(pending, second)
+    except EngineError as error:
+        log.warning("the rung %s gave nothing: %s", rung, error)
+
+
+def _plainer(dialect: str) -> str | None:
+    return "plain" if dialect.startswith("grounding-") else PLAINER.get(dialect)
+
+
+def _ask(way: _Way, rules: Rules, pending: Sequence[Sample], into: RunDir) -> Iterator[tuple[str, Try]]:
+    names = {f"{sample.id}~{way.name}": sample.id for sample in pending}
+    asks = [sample.model_copy(update={"id": name, "images": (_scaled(sample.images[0], way.scale),)})
+            for name, sample in zip(names, pending, strict=True)]  # fmt: skip
+    replies = predictions(asks, way.asked.dialect, way.asked.engine, into, max_tokens=rules.max_tokens, retries=rules.retries,
+                          temperature=way.temperature)  # fmt: skip
+    for reply in replies:
+        attempts = tuple(a.model_copy(update={"step": way.says}) for a in reply.attempts)
+        yield names[reply.sample_id], _tried(reply, decode(reply, way.asked.dialect), attempts, way.asked, None)
+
+
+def _scaled(image: ImageRef, scale: float) -> ImageRef:
+    if scale == 1.0 or image.size is None:
+        return image
+    return image.model_copy(
+        update={"width": max(28, round(image.size.width * scale)), "height": max(28, round(image.size.height * scale))}
+    )
+
+
+def _by_region(rules: Rules, asked: Reader, pending: Sequence[Sample], into: RunDir) -> Iterator[tuple[str, Try]]:
+    """Boxes and kinds first, which are short, then the text of each box by itself: a loop costs one region, not the page."""
+    way = _Way("layout-only", "layout only, then region by region", Reader(asked.engine, DIALECTS.get("layout-only")()))
+    laid = {name: tried for name, tried in _ask(way, rules, pending, into) if tried.trouble is None and tried.decoded.regions}
+    by_id = {sample.id: sample for sample in pending}
+    parts = [
+        by_id[name].model_copy(update={"id": f"{name}~{index}", "box": region.box})
+        for name, tried in laid.items()
+        for index, region in enumerate(tried.decoded.regions)
+        if region.kind != "picture" and region.box is not None
+    ]
+    grounding = Reader(asked.engine, DIALECTS.get("dots-grounding")())
+    replies = {p.sample_id: p for p in predictions(parts, grounding.dialect, grounding.engine, into, max_tokens=rules.max_tokens,
+                                                   retries=rules.retries)}  # fmt: skip
+    for name, tried in laid.items():
+        yield name, _joined(name, tried, replies)
+
+
+def _joined(name: str, laid: Try, replies: Mapping[str, Prediction]) -> Try:
+    """The regions of the layout with the text of each."""
+    regions: list[Region] = []
+    said = [replies.get(f"{name}~{index}") for index in range(len(laid.decoded.regions))]
+    for region, reply in zip(laid.decoded.regions, said, strict=True):
+        text = reply.text if reply is not None and reply.finish == "stop" and reply.text else ""
+        regions.append(region.model_copy(update={"text": text, "markup": "markdown" if text else region.markup}))
+    lost = sum(reply is not None and reply.finish != "stop" for reply in said)
+    answered = [reply for reply in said if reply is not None]
+    return laid._replace(
+        decoded=laid.decoded.model_copy(update={"regions": tuple(regions)}),
+        trouble="broken" if lost == len(answered) else None,
+        attempts=(*laid.attempts, *(a.model_copy(update={"step": "one region"}) for reply in answered for a in reply.attempts)),
+        seconds=laid.seconds + sum(reply.seconds for reply in answered),
+        usage=_sum([laid.usage, *(reply.usage for reply in answered)]),
+    )
+
+
+def _second_hand(pending: Sequence[Sample], second: Second) -> Iterator[tuple[str, Try]]:
+    """The second reading for the first."""
+    for sample in pending:
+        reply = second.take(sample.id)
+        if reply is not None and reply.text is not None:
+            decoded = decode(reply, second.dialect)
+            step = f"the second reading ({reply.engine or second.engine.name})"
+            attempt = Attempt(finish=reply.finish, seconds=reply.seconds, step=step)
+            yield sample.id, Try(sample.id, reply, decoded, None if decoded.text.strip() else "empty", (attempt,),
+                                 second.engine.name, reply.seconds, reply.usage)  # fmt: skip
+
+
+def _tried(reply: Prediction, decoded: Decoded, attempts: Sequence[Attempt], asked: Reader, second: Second | None) -> Try:
+    trouble = _trouble(reply, decoded)
+    if trouble is None and second is not None and not decoded.regions and len(second.text(reply.sample_id)) >= LEAST:
+        trouble = "empty"
+    said = asked.engine.describe()
+    engine = " ".join(filter(None, [said.get("engine"), said.get("model")]))
+    return Try(reply.sample_id, reply, decoded, trouble, tuple(attempts), engine, reply.seconds, reply.usage)
+
+
+def _trouble(reply: Prediction, decoded: Decoded) -> str | None:
+    """Why another attempt may give more."""
+    if reply.error is not None:
+        return reply.error.kind
+    if reply.finish in ("loop", "length"):
+        return "loop" if reply.finish == "loop" else "truncated"
+    nothing = not decoded.regions and (reply.text or "").strip() not in ("", "[]", "{}")
+    return "broken" if nothing else None
+
+
+def _hopeless(tried: Try) -> bool:
+    return tried.prediction.error is not None and tried.prediction.error.kind in HOPELESS
+
+
+def _merged(before: Try, again: Try) -> Try:
+    """The better of two readings with the attempts of both; of two bad ones the one that says more."""
+    again_why = tuple(a.model_copy(update={"why": before.trouble}) for a in again.attempts)
+    more = len(again.decoded.text) > len(before.decoded.text) and before.prediction.error is not None
+    best = again if again.trouble is None or more else before
+    return best._replace(
+        sample_id=before.sample_id,
+        attempts=(*before.attempts, *again_why),
+        seconds=before.seconds + again.seconds,
+        usage=_sum([before.usage, again.usage]),
+    )
+
+
+def _sum(usages: Sequence[Usage | None]) -> Usage | None:
+    known = [usage for usage in usages if usage is not None]
+    if not known:
+        return None
+    return Usage(
+        prompt_tokens=sum(u.prompt_tokens or 0 for u in known), completion_tokens=sum(u.completion_tokens or 0 for u in known)
+    )

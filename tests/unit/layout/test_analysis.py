@@ -1,0 +1,228 @@
+from __future__ import annotations
+
+import random
+import re
+from collections.abc import Callable
+
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from ocrtune.core import Region, Size
+from ocrtune.layout import Rule, Span, SpanWord, analyse
+
+A4 = Size(1000, 1414)
+Setter = Callable[..., list[Span]]
+
+
+def line(text: str, left: float, top: float, size: float = 20.5, *, bold: bool | None = None) -> Span:
+    return Span(text, (left, top, left + 0.5 * size * len(text), top + size), size, bold)
+
+
+def shuffled(spans: list[Span], seed: int = 0) -> list[Span]:
+    mixed = list(spans)
+    random.Random(seed).shuffle(mixed)
+    return mixed
+
+
+def seen(regions: tuple[Region, ...]) -> list[tuple[str, str]]:
+    return [(region.kind, region.text) for region in regions]
+
+
+def text_of(spans: list[Span]) -> str:
+    return "\n".join(span.text for span in spans)
+
+
+def test_a_page_without_text_has_no_regions() -> None:
+    assert analyse([], A4) == ()
+    assert analyse([Span("  ", (0, 0, 10, 10), 10.0)], A4) == ()
+
+
+def test_a_single_line_is_text_wherever_it_stands() -> None:
+    assert seen(analyse([line("Received with thanks", 100, 20)], A4)) == [("text", "Received with thanks")]
+
+
+def test_paragraphs_set_apart_by_white_are_apart_and_keep_their_lines(paragraph: Setter) -> None:
+    first, second = paragraph(100, 200, 800, 4), paragraph(100, 330, 800, 5)
+    assert seen(analyse(shuffled([*first, *second]), A4)) == [("text", text_of(first)), ("text", text_of(second))]
+
+
+def test_indented_paragraphs_are_apart(paragraph: Setter) -> None:
+    first, second = paragraph(100, 200, 800, 4, indent=30), paragraph(100, 304, 800, 5, indent=30)
+    assert [region.text for region in analyse(shuffled([*first, *second]), A4)] == [text_of(first), text_of(second)]
+
+
+def test_a_line_that_ends_early_ends_its_paragraph(paragraph: Setter) -> None:
+    first, second = paragraph(100, 200, 800, 5), paragraph(100, 330, 800, 5)
+    assert [region.text for region in analyse(shuffled([*first, *second]), A4)] == [text_of(first), text_of(second)]
+
+
+def test_pieces_of_one_line_are_joined_by_spaces(paragraph: Setter) -> None:
+    body = paragraph(100, 226, 800, 3)
+    pieces = [Span("Pieces of", (100, 200, 200, 220), 20.0), Span("one line", (208, 201, 300, 221), 20.0)]
+    assert analyse([*body, *pieces], A4)[0].text.splitlines()[0] == "Pieces of one line"
+
+
+def test_two_columns_under_a_title_with_head_and_foot(paragraph: Setter) -> None:
+    head, foot = line("The Morning Paper", 420, 40, 16), line("- 12 -", 480, 1370, 16)
+    title = line("A title across both columns", 230, 120, 44)
+    left, right = paragraph(100, 230, 380, 40), paragraph(520, 230, 380, 38)
+    assert seen(analyse(shuffled([head, foot, title, *left, *right]), A4)) == [
+        ("page-header", head.text),
+        ("title", title.text),
+        ("text", text_of(left)),
+        ("text", text_of(right)),
+        ("page-footer", foot.text),
+    ]
+
+
+def test_three_columns_are_read_from_left_to_right(paragraph: Setter) -> None:
+    columns = [paragraph(x, 200, 270, 30) for x in (60, 365, 670)]
+    assert [r.text for r in analyse(shuffled([span for column in columns for span in column]), A4)] == [
+        text_of(column) for column in columns
+    ]
+
+
+def test_the_first_line_of_a_page_is_no_running_head_when_the_text_goes_on(paragraph: Setter) -> None:
+    body = paragraph(60, 40, 880, 40)
+    assert seen(analyse(body, A4)) == [("text", text_of(body))]
+
+
+def test_page_numbers_are_feet_in_several_scripts(paragraph: Setter) -> None:
+    for number in ("17", "– 17 –", "Page 3 of 9", "xiv", "стр. 5", "第 12 页"):
+        regions = analyse([*paragraph(100, 200, 800, 20), line(number, 480, 1360)], A4)
+        assert regions[-1].kind == "page-footer", number
+
+
+def test_headings_are_larger_or_bold_or_numbered(paragraph: Setter) -> None:
+    spans = [line("Outlook", 100, 150, 25), *paragraph(100, 200, 800, 6)]
+    spans += [line("Bold words alone", 100, 390, bold=True), *(s._replace(bold=False) for s in paragraph(100, 430, 800, 6))]
+    spans += [line("2.1 Results of the year", 100, 640), *paragraph(100, 690, 800, 6)]
+    assert [r.kind for r in analyse(shuffled(spans), A4)] == ["section-header", "text"] * 3
+
+
+def test_only_the_largest_heading_is_the_title(paragraph: Setter) -> None:
+    spans = [
+        line("The whole report", 100, 150, 40),
+        *paragraph(100, 220, 800, 6),
+        line("Part", 100, 420, 27),
+        *paragraph(100, 460, 800, 9),
+    ]
+    assert [r.kind for r in analyse(spans, A4)] == ["title", "text", "section-header", "text"]
+
+
+def test_items_with_bullets_hang_together_with_their_lines(paragraph: Setter) -> None:
+    spans = paragraph(100, 200, 800, 4)
+    for at in range(3):
+        item = paragraph(140, 320 + 52 * at, 700, 2)
+        spans += [Span("•", (110, 320 + 52 * at, 118, 340 + 52 * at), 20.0), *item]
+    regions = analyse(shuffled(spans), A4)
+    assert [r.kind for r in regions] == ["text", "list-item", "list-item", "list-item"]
+    assert all(r.text.startswith("• ") and r.text.count("\n") == 1 for r in regions[1:])
+
+
+def test_numbered_items_are_a_list_and_a_number_alone_is_not(paragraph: Setter) -> None:
+    items = [line(f"{n}. item of a list with some more words", 120, 300 + 26 * n) for n in range(1, 5)]
+    assert [r.kind for r in analyse([*paragraph(100, 200, 800, 3), *items], A4)] == ["text"] + ["list-item"] * 4
+    lone = line("3. apples were left over in the end, he said.", 100, 300)
+    assert [r.kind for r in analyse([*paragraph(100, 200, 800, 3), lone], A4)] == ["text", "text"]
+
+
+def test_small_letters_with_a_mark_at_the_bottom_are_a_footnote(paragraph: Setter) -> None:
+    note = [line("1 See the second volume, page 40.", 100, 1200, 15), line("Also the third.", 100, 1220, 15)]
+    regions = analyse(shuffled([*paragraph(100, 200, 800, 36), *note]), A4, rules=[Rule((100, 1180, 300, 1182))])
+    assert [r.kind for r in regions] == ["text", "footnote"]
+
+
+def test_a_caption_goes_with_its_picture_in_any_language(paragraph: Setter) -> None:
+    picture = (520.0, 300.0, 900.0, 600.0)
+    left, right = paragraph(100, 200, 380, 30), [*paragraph(520, 200, 380, 3), *paragraph(520, 680, 380, 11)]
+    for text in ("Figure 3. The harbour", "Рис. 3. Гавань", "图3 港口", "Table 2: none"):
+        regions = analyse(shuffled([*left, *right, line(text, 600, 610, 16)]), A4, pictures=[picture])
+        assert [r.kind for r in regions] == ["text", "text", "picture", "caption", "text"], text
+
+
+def test_a_sentence_about_a_figure_is_no_caption(paragraph: Setter) -> None:
+    first = line("Figure 3 shows the harbour as it was in the year of the war, before the fire and the", 100, 174)
+    spans = [first._replace(box=(100, 174, 900, 194)), *paragraph(100, 200, 800, 5)]
+    assert [r.kind for r in analyse(spans, A4)] == ["text"]
+
+
+def test_labels_on_a_picture_are_its_text(paragraph: Setter) -> None:
+    labels = [line("North", 300, 420, 14), line("South", 300, 560, 14)]
+    regions = analyse([*paragraph(100, 200, 800, 5), *labels], A4, pictures=[(100, 400, 900, 700)])
+    assert seen(regions)[1] == ("picture", "North\nSouth")
+
+
+def test_a_scan_behind_all_text_is_no_picture(paragraph: Setter) -> None:
+    assert [r.kind for r in analyse(paragraph(100, 200, 800, 8), A4, pictures=[(0, 0, 1000, 1414)])] == ["text"]
+
+
+def test_facing_pages_are_two_pages(paragraph: Setter) -> None:
+    spans = [line("4", 100, 940, 16), *paragraph(80, 100, 560, 28), *paragraph(790, 100, 560, 28), line("5", 1300, 940, 16)]
+    kinds = [r.kind for r in analyse(shuffled(spans), Size(1414, 1000))]
+    assert kinds == ["text", "page-footer", "text", "page-footer"]
+
+
+def test_vertical_lines_are_read_from_right_to_left_in_tiers() -> None:
+    def column(text: str, x: float, top: float) -> Span:
+        return Span(text, (x, top, x + 20, top + 20 * len(text)), 20.0, vertical=True)
+
+    upper = [column("一二三四五六七八九十" * 3, x, 100) for x in (860, 826, 792, 758)]
+    lower = [column("甲乙丙丁戊己庚辛壬癸" * 3, x, 760) for x in (860, 826, 792, 758)]
+    regions = analyse(shuffled([*upper, *lower]), A4)
+    assert [r.text for r in regions] == [text_of(upper), text_of(lower)]
+
+
+def test_words_are_kept_and_confidence_is_their_mean() -> None:
+    words = (SpanWord("two", (100, 200, 140, 220), 0.9), SpanWord("words", (150, 200, 200, 220), 0.5))
+    region = analyse([Span("two words", (100, 200, 200, 220), 20.0, confidence=0.1, words=words)], A4)[0]
+    assert region.confidence == 0.7
+    assert region.words is not None
+    assert [(word.text, round(word.box.left, 3)) for word in region.words] == [("two", 0.1), ("words", 0.15)]
+    assert analyse([line("no words", 100, 200)._replace(confidence=0.25)], A4)[0].confidence == 0.25
+    assert analyse([line("nobody knows", 100, 200)], A4)[0].confidence is None
+
+
+place = st.integers(0, 90)
+spans = st.lists(
+    st.builds(
+        lambda n, x, y, w, h, v: Span(f"t{n}", (10.0 * x, 10.0 * y, 10.0 * (x + w + 1), 10.0 * y + h), float(h), vertical=v),
+        st.integers(100, 999),
+        place,
+        place,
+        st.integers(0, 40),
+        st.integers(8, 30),
+        st.booleans(),
+    ),
+    max_size=40,
+    unique_by=lambda s: s.text,
+)
+lines = st.lists(
+    st.builds(
+        lambda x, y, w, across: Rule((x, y, x + w, y + 2) if across else (x, y, x + 2, y + w)), place, place, place, st.booleans()
+    )
+)
+
+
+@settings(suppress_health_check=[HealthCheck.too_slow], deadline=None)
+@given(spans, lines, st.randoms(use_true_random=False))
+def test_no_text_is_lost_or_doubled_and_the_order_given_does_not_matter(
+    given_spans: list[Span], rules: list[Rule], rng: random.Random
+) -> None:
+    regions = analyse(given_spans, A4, rules=rules, pictures=[(100, 100, 400, 400)])
+    found = re.findall(r"t\d{3}", "\n".join(r.text for r in regions))
+    assert sorted(found) == sorted(s.text for s in given_spans)
+    mixed = list(given_spans)
+    rng.shuffle(mixed)
+    assert analyse(mixed, A4, rules=rules, pictures=[(100, 100, 400, 400)]) == regions
+
+
+def test_columns_with_a_tight_gutter_stay_apart(paragraph: Setter) -> None:
+    left, right = paragraph(100, 200, 390, 12), paragraph(498, 200, 390, 12)
+    assert [r.text for r in analyse(shuffled([*left, *right]), A4)] == [text_of(left), text_of(right)]
+
+
+def test_a_short_numbered_line_is_a_heading_though_the_text_follows_at_once() -> None:
+    lines = ["一、比较美术学的中西视域", *("我们使用比较美术学的概念是从它的研究对象和范围等学科性特征" for _ in range(4))]
+    spans = [Span(text, (100, 200 + 26 * at, 100 + 20 * len(text), 220 + 26 * at), 20.0) for at, text in enumerate(lines)]
+    assert seen(analyse(shuffled(spans), A4)) == [("section-header", lines[0]), ("text", "\n".join(lines[1:]))]
