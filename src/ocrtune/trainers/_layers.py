@@ -16,7 +16,7 @@ FEW = 16  # rows of a product from which the quicker kernel makes up for what ca
 
 def quicken(model: Any) -> int:
     """Changes the layers of `model` that can be changed; returns how many. Adapted layers are `_lora`'s."""
-    if onednn() is None:
+    if next(model.parameters()).device.type != "cpu":
         return 0
     plain = getattr(model, "get_base_model", lambda: model)()
     others = {id(getattr(module, "base_layer", None)) for module in model.modules()} | {id(plain.get_output_embeddings())}
@@ -81,6 +81,8 @@ def _kinds() -> dict[Any, Any]:
         def forward(self, x: Any) -> Any:
             return _operations()[1](x) if _wide(x) else super().forward(x)
 
+    if onednn() is None:
+        return {QuickGELUActivation: QuickGELU}
     quick_patches = {kind: type(f"Quick{kind.__name__}", (_Patches, kind), {}) for kind in (torch.nn.Conv2d, torch.nn.Conv3d)}
     return {torch.nn.Linear: QuickMatrix, QuickGELUActivation: QuickGELU, **quick_patches}
 
