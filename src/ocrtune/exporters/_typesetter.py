@@ -159,6 +159,11 @@ class Typesetter:
         for cell, head in zip(cells, heads, strict=True):
             self.pdf.rect(*cell, style="DF" if head else "D")
 
+    def paper(self, box: tuple[float, float, float, float]) -> None:
+        """White over what is there."""
+        self.pdf.set_fill_color(255)
+        self.pdf.rect(*box, style="F")
+
     def turned_left(self, x: float, y: float) -> AbstractContextManager[None]:
         """Within it, what is drawn from this point to the right goes upwards."""
         turned: AbstractContextManager[None] = self.pdf.rotation(90, x, y)
