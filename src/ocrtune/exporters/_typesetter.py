@@ -60,7 +60,10 @@ class Typesetter:
 
     def width(self, text: str, *, bold: bool = False) -> float:
         """In letter sizes."""
-        return sum(self._width(run, number, bold) for number, run in self._runs(text))
+        key = (text, -1, bold)
+        if key not in self._widths:
+            self._widths[key] = sum(self._width(run, number, bold) for number, run in self._runs(text))
+        return self._widths[key]
 
     def line(
         self, text: str, left: float, baseline: float, size: float, *, bold: bool = False, length: float | None = None
