@@ -39,10 +39,12 @@ def _periodic(tail: str) -> bool:
     furthest = max(0, len(tail) - ANCHOR - WINDOW // TIMES_LONG)
     while (at := tail.rfind(anchor, furthest, end)) >= 0:
         period = len(tail) - ANCHOR - at
+        end = at + ANCHOR - 1
+        if not tail.endswith(tail[-period - FEWEST // 2 : -period]):
+            continue  # half of what is needed at least; dot leaders have their anchor in many places
         needed = _needed(tail[-period:])
         if needed <= len(tail) and tail[-needed:-period] == tail[period - needed :]:
             return True
-        end = at + ANCHOR - 1
     return False
 
 

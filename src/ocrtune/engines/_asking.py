@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-import io
+import binascii
 import json
 import secrets
 import time
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from typing import Any, NamedTuple
 
 import aiohttp
 
 from ocrtune.core import Prompt
+from ocrtune.engines._pictures import Picture
 from ocrtune.engines._servers import Fleet, Outcome, Server
 from ocrtune.engines._sight import REMEDY
 from ocrtune.engines.openai import FailedReplyError, FullError, Reply, body_of, refusal, streamed, whole
@@ -21,37 +22,53 @@ from ocrtune.options import EngineOptions
 
 MARK = secrets.token_hex(8)  # stands for pictures while the rest of a request becomes JSON
 CONFIGURATION = ("http 401", "http 403", "http 404", "http 405")
+CHUNK = 48 * 1024  # bytes of a picture that are encoded at a time, whole groups of three
 ENOUGH = 3  # refusals before the first answer that say it is not the samples
 CROWDED = ("context length", "max_model_len", "maximum model length", "maximum context", "exceed context")
 GUARD = {"max_pattern_size": 64, "min_pattern_size": 8, "min_count": 24}  # tokens; a unit said 24 times over 192 tokens or more
 
 
 class Body(NamedTuple):
-    """A request without the name of the model and what only some servers know. `pieces` hold the pictures as they are."""
+    """A request without the name of the model and what only some servers know: JSON, and the pictures that stand behind it."""
 
     head: dict[str, Any]
-    pieces: list[bytes]
+    parts: list[tuple[bytes, bytes]]
 
-    def bytes(self, server: Server) -> bytes:
+    def beginning(self, server: Server) -> bytes:
         own = {"model": server.model, **self.head, **({"repetition_detection": GUARD} if server.guards else {})}
-        return b"".join([json.dumps(own).encode()[:-1], b', "messages": ', *self.pieces, b"}"])
+        return json.dumps(own).encode()[:-1] + b', "messages": '
+
+    def length(self) -> int:
+        """Bytes behind the beginning."""
+        return sum(len(words) + (len(picture) + 2) // 3 * 4 for words, picture in self.parts) + 1
+
+    async def chunks(self, beginning: bytes) -> AsyncIterator[bytes]:
+        """Pictures become base64 as they are sent: what is prepared and waits takes a quarter less memory."""
+        rest = beginning
+        for words, picture in self.parts:
+            rest += words
+            for start in range(0, len(picture), CHUNK):
+                yield rest + binascii.b2a_base64(picture[start : start + CHUNK], newline=False)
+                rest = b""
+        yield rest + b"}"
 
 
-def body_for(prompt: Prompt, pictures: Sequence[bytes], *, prefix: str, temperature: float) -> Body:
+def body_for(prompt: Prompt, pictures: Sequence[Picture], *, prefix: str, temperature: float) -> Body:
     """Image parts first, text last: with string-content templates the order decides where the image tokens go."""
     parts: list[dict[str, Any]] = [{"type": "image_url", "image_url": {"url": MARK}} for _ in pictures]
     lead = prefix * len(pictures)
     if text := prompt.text if prompt.text.startswith(lead) else lead + prompt.text:
         parts.append({"type": "text", "text": text})
     between = json.dumps([{"role": "user", "content": parts}]).encode().split(MARK.encode())
-    pieces = [piece for pair in zip(between, [*pictures, b""], strict=True) for piece in pair]
+    before = [words + picture.url for words, picture in zip(between, pictures, strict=False)]
     head = {
         "max_tokens": prompt.max_tokens,
         "temperature": temperature if prompt.temperature is None else prompt.temperature,
         "stream": True,
         "stream_options": {"include_usage": True},
     }
-    return Body(head, pieces)
+    contents = [*(picture.content for picture in pictures), b""]
+    return Body(head, list(zip([*before, between[-1]], contents, strict=True)))
 
 
 class Asking:
@@ -85,10 +102,10 @@ class Asking:
     async def _exchange(self, server: Server, body: Body, course: _Course) -> Reply:
         assert server.session is not None
         while True:
-            data = io.BytesIO(body.bytes(server))
-            async with server.session.post(
-                f"{server.url}/chat/completions", data=data, headers=JSON, timeout=UNBOUND
-            ) as response:
+            beginning = body.beginning(server)
+            headers = {"Content-Type": "application/json", "Content-Length": str(len(beginning) + body.length())}
+            where, data = f"{server.url}/chat/completions", body.chunks(beginning)
+            async with server.session.post(where, data=data, headers=headers, timeout=UNBOUND) as response:
                 course.first = time.monotonic()
                 if response.status == 200 and "text/event-stream" in response.headers.get("content-type", ""):
                     return await streamed(response)
@@ -132,5 +149,4 @@ class _Course:
         self.first: float | None = None  # when the answer began
 
 
-JSON = {"Content-Type": "application/json"}
 UNBOUND = aiohttp.ClientTimeout(total=None)  # the whole conversation has its own bound

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import base64
 import hashlib
 import io
 import os
@@ -27,10 +26,11 @@ END = {"PNG": b"IEND\xaeB`\x82", "JPEG": b"\xff\xd9"}
 
 
 class Picture(NamedTuple):
-    """`url` is what the request says; `file` is ours and can go once the answer is there."""
+    """`url` is what the request says, with `content` in base64 behind it; `file` is ours and can go once the answer is there."""
 
     url: bytes
     size: Size
+    content: bytes = b""
     file: Path | None = None
 
 
@@ -78,9 +78,9 @@ class Pictures:
         made = await asyncio.wrap_future(rendering.submit(image.model_copy(update={"width": seen.width, "height": seen.height})))
         size = self._sight.sees(made.size)  # a scan's own bytes may be a pixel less or more
         if self._folder is None:
-            return Picture(_data(made.content, made.media), size)
+            return Picture(_data(made.media), size, made.content)
         file = await asyncio.to_thread(self._stored, self._folder, made.content, made.media.removeprefix("image/"))
-        return Picture(file.as_uri().encode(), size, file)
+        return Picture(file.as_uri().encode(), size, file=file)
 
     def _whole_file(self, image: ImageRef) -> Picture | None:
         size = image.size or _own_size(image)
@@ -89,7 +89,7 @@ class Pictures:
             return None
         if self._send == "file":
             return Picture(Path(image.path).resolve().as_uri().encode(), seen)
-        return Picture(_data(content, "image/png" if content[:1] == b"\x89" else "image/jpeg"), seen)
+        return Picture(_data("image/png" if content[:1] == b"\x89" else "image/jpeg"), seen, content)
 
     def _stored(self, folder: Path, content: bytes, suffix: str) -> Path:
         """Under a name made of its content: what the server opens is whole, and the same picture is one file."""
@@ -103,8 +103,8 @@ class Pictures:
         return file
 
 
-def _data(content: bytes, media: str) -> bytes:
-    return b"data:%s;base64,%s" % (media.encode(), base64.b64encode(content))
+def _data(media: str) -> bytes:
+    return f"data:{media};base64,".encode()
 
 
 def _own_size(image: ImageRef) -> Size:

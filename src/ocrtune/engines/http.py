@@ -161,9 +161,7 @@ class Http:
         """At one server after the other while connections break and others are up, each of them once; and again, a few times,
         where a server that is busy with others of ours said "later"."""
         assert self._fleet is not None
-        body = body_for(
-            prompt, [picture.url for picture in pictures], prefix=self._sight.prefix, temperature=self.options.temperature
-        )
+        body = body_for(prompt, pictures, prefix=self._sight.prefix, temperature=self.options.temperature)
         tried: frozenset[str] = frozenset()
         waits = LATER
         while True:

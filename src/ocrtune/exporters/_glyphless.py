@@ -71,7 +71,7 @@ class Glyphless:
 
     def encode(self, text: str) -> str:
         """The text as the hexadecimal string of a Tj."""
-        if text.isprintable() and max(text) <= "\uffff":
+        if text.isprintable() and max(text, default="") <= "\uffff":
             return text.encode("utf-16-be").hex()
         return "".join(f"{self._code(c):04x}" for c in text)
 

@@ -18,6 +18,7 @@ from ocrtune.exporters._tables import Cell, Grid, grids
 from ocrtune.exporters._wording import plain
 
 Direction = Literal["right", "down", "up"]
+UNEVEN = 0.1  # of their distance, by which ideographs of one word may be off
 LINE_PITCH = 1.25  # usual distance of lines in letter sizes
 TALL = 1.5  # a word this much higher than wide is written downwards or upwards
 MARGIN = 0.04  # of the page, around text that nobody placed
@@ -164,7 +165,27 @@ def _evened(line: Placed) -> Placed:
     top, foot = min(tops), max(feet)
     if foot - top > 1.5 * usual:
         return line
-    return [p._replace(start=(p.start[0], foot), end=(p.end[0], foot), upper=(p.upper[0], top)) for p in line]
+    return _joined([p._replace(start=(p.start[0], foot), end=(p.end[0], foot), upper=(p.upper[0], top)) for p in line])
+
+
+def _joined(line: Placed) -> Placed:
+    """Single ideographs that follow one another evenly are one word: a fifth of the work for everybody who reads it."""
+    joined: Placed = []
+    pitch = 0.0
+    for piece in line:
+        last = joined[-1] if joined else piece
+        step = piece.start[0] - last.start[0] - pitch * (len(last.text) - 1)
+        single = len(piece.text) == 1 and is_wide(piece.text) and last is not piece and not last.spaced and is_wide(last.text[-1])
+        if (
+            single
+            and (len(last.text) == 1 or abs(step - pitch) < UNEVEN * pitch)
+            and 0 < step < 1.5 * (piece.end[0] - piece.start[0])
+        ):
+            pitch = step if len(last.text) == 1 else pitch
+            joined[-1] = last._replace(text=last.text + piece.text, end=piece.end, spaced=piece.spaced)
+        else:
+            joined.append(piece)
+    return joined
 
 
 def _level(one: Piece, other: Piece) -> bool:
@@ -215,12 +236,13 @@ def _wrapped(asked: Sequence[str], width: float, height: float) -> list[str]:
 def wrap(text: str, room: float, measure: Callable[[str], float] = advance) -> list[str]:
     """Broken at spaces, and between ideographs, into lines of at most `room` as `measure` has it where words allow it."""
     broken: list[str] = []
-    line = ""
+    line, used = "", 0.0
     for part in _parts(text):
-        if line and measure(line) + measure(part.rstrip()) > room:
+        if line and used + measure(part.rstrip()) > room:
             broken.append(line.rstrip())
-            line = ""
+            line, used = "", 0.0
         line += part
+        used += measure(part)
     return [*broken, line.rstrip()] if line.strip() else broken
 
 

@@ -60,7 +60,10 @@ class Typesetter:
 
     def width(self, text: str, *, bold: bool = False) -> float:
         """In letter sizes."""
-        return sum(self._width(run, number, bold) for number, run in self._runs(text))
+        key = (text, -1, bold)
+        if key not in self._widths:
+            self._widths[key] = sum(self._width(run, number, bold) for number, run in self._runs(text))
+        return self._widths[key]
 
     def line(
         self, text: str, left: float, baseline: float, size: float, *, bold: bool = False, length: float | None = None
@@ -158,6 +161,11 @@ class Typesetter:
         self.pdf.set_fill_color(236, 238, 242)
         for cell, head in zip(cells, heads, strict=True):
             self.pdf.rect(*cell, style="DF" if head else "D")
+
+    def paper(self, box: tuple[float, float, float, float]) -> None:
+        """White over what is there."""
+        self.pdf.set_fill_color(255)
+        self.pdf.rect(*box, style="F")
 
     def turned_left(self, x: float, y: float) -> AbstractContextManager[None]:
         """Within it, what is drawn from this point to the right goes upwards."""

@@ -68,9 +68,10 @@ class _Sheet:
     def draw(self) -> None:
         if not self.page.regions and self.page.problems:
             self._original()
+        self._pictures()
         unplaced = []
         for region in self.page.regions:
-            if region.box is not None:
+            if region.box is not None and region.kind != "picture":
                 self._region(region, self._rect(region))
             elif text := readable(plain(region)).strip():
                 unplaced.append(text)
@@ -97,10 +98,20 @@ class _Sheet:
         left, top, right, bottom = region.box.to_pixels(*self.paper)
         return left, top, max(right - left, 1.0), max(bottom - top, 1.0)
 
+    def _pictures(self) -> None:
+        """Below the text. Where text was found within a picture, there is paper, so that it is not seen twice."""
+        pictures = [(region, self._rect(region)) for region in self.page.regions if region.kind == "picture" and region.box]
+        for region, box in pictures:
+            if (image := self._seen(region)) is not None:
+                self.setter.picture(image, box)
+        for region in self.page.regions:
+            if region.kind != "picture" and region.box is not None and region.text.strip():
+                box = self._rect(region)
+                if any(_overlap(box, other) for _, other in pictures):
+                    self.setter.paper(box)
+
     def _region(self, region: Region, box: Rect) -> None:
-        if region.kind == "picture" and (image := self._seen(region)) is not None:
-            self.setter.picture(image, box)
-        elif region.kind == "table" and (found := grids(region)):
+        if region.kind == "table" and (found := grids(region)):
             _table_setting.draw(self.setter, _table_setting.fitted(self.setter, found[0], box[2], box[3]), box[0], box[1])
         elif region.markup == "latex":
             self._formula(region, box)
@@ -198,3 +209,8 @@ def _common(sizes: list[tuple[float, int]]) -> float:
         if left <= 0:
             return size
     return sizes[-1][0]
+
+
+def _overlap(one: Rect, other: Rect) -> bool:
+    across = min(one[0] + one[2], other[0] + other[2]) - max(one[0], other[0])
+    return across > 1 and min(one[1] + one[3], other[1] + other[3]) - max(one[1], other[1]) > 1

@@ -105,8 +105,8 @@ def slice_masks(samples: Sequence[Sample]) -> Iterator[tuple[str, str, list[int]
 
 def _natural(value: str) -> tuple[float, str]:
     """Bands by the number they begin with, names by their letters."""
-    number = re.match(r"[<>≤≥ ]*(\d+(?:\.\d+)?)", value)
-    return (float(number[1]) if number else math.inf, value)
+    number = re.match(r"([<>≤≥]?) ?(\d+(?:\.\d+)?)", value)
+    return (float(number[2]) - (number[1] in ("<", "≤")) * 1e-9 if number else math.inf, value)
 
 
 def columns_of(scores: Sequence[Score], rule: Rule) -> Floats:

@@ -26,8 +26,10 @@ from ocrtune.inference import PREDICTIONS, read_predictions
 from ocrtune.plugins import BENCHMARKS, DIALECTS, METRICS
 from ocrtune.runs import RunDir
 from ocrtune.sampling import benchmark_digest, load_split
+from ocrtune.slicing import joined, read_attributes, with_length
 from ocrtune.stats import Benchmark as Found
-from ocrtune.stats import Counts, Plan, Rule, estimate
+from ocrtune.stats import Limits, Plan, Rule, doubts, estimate
+from ocrtune.verbs._validity import count
 
 SCORES, ESTIMATE, SAMPLES, TABLE = "scores.jsonl", "estimate.json", "samples.jsonl", "table.json"
 OWN_PROTOCOL = ("metric", "pool", "normalisation", "profile")  # what scoring adds to the protocol of a reading
@@ -50,6 +52,10 @@ class Scoring(Section):
     )
     benchmark: str | None = Field(None, description="public benchmark whose data is read and whose rules are scored by first")
     profile: str | None = Field(None, description="version of the benchmark's scorer; its default when absent")
+    limits: Limits = Field(Limits(), description="what may go wrong before a figure is called suspect")
+    attributes: Path | None = Field(
+        None, description="file that gives pictures attributes to slice by: JSON, JSONL, CSV or TSV with a column of pictures"
+    )
     resamples: int = Field(10_000, ge=100, description="bootstrap resamples behind the 95 % intervals")
     seed: int = Field(0, ge=0, description="seed of the resampling; the same seed gives the same digits")
 
@@ -120,7 +126,9 @@ def score_predictions(samples: Sequence[Sample], predictions: Sequence[Predictio
     published = _published(rows, scoring)
     if published is not None:
         made |= published.protocol
-    found = Found(samples, benchmark_digest(samples), made, _counts([(p, d) for _, p, d in rows]))
+    counts = count(rows, made.get("prompt"))
+    sliced = with_length(attributed(samples, scoring.attributes))
+    found = Found(sliced, benchmark_digest(samples), made, counts, doubts(counts, len(rows), scoring.limits))
     plan = Plan(scoring.resamples, scoring.seed)
     own = [] if published is None else [estimate(published.scores, Rule(published.name, "higher", "macro"), found, plan)]
     pooled = [estimate(scores, Rule(m.name, m.direction, m.pool), found, plan) for m in metrics]
@@ -181,14 +189,30 @@ def _aggregate(row: Row) -> str:
 
 def table(estimates: Sequence[Estimate]) -> str:
     """The figures with their intervals, and beside them what must be known to believe them."""
-    rows = [f"{'metric':<16}{'score':>8}   {'95 % interval':<18}{'samples':>8}{'documents':>11}"]
+    first = estimates[0]
+    rows = [f"SUSPECT: {doubt}" for doubt in first.doubts]
+    rows.append(f"{'metric':<16}{'score':>8}   {'95 % interval':<18}{'samples':>8}{'documents':>11}")
     for e in estimates:
         mean = "none" if e.mean is None else f"{e.mean:.4f}"
         interval = "none" if e.low is None or e.high is None else f"{e.low:.4f} to {e.high:.4f}"
         rows.append(f"{e.metric:<16}{mean:>8}   {interval:<18}{e.n:>8}{e.groups:>11}")
-    first = estimates[0]
-    counts = ("failed", "truncated", "looped", "empty", "unscored")
+    counts = ("failed", "truncated", "looped", "empty", "unscored", "duplicates", "echoed")
     return "\n".join([*rows, " · ".join(f"{name} {getattr(first, name)}" for name in counts)])
+
+
+def attributed(samples: Sequence[Sample], file: Path | None) -> list[Sample]:
+    """The samples with the tags that `file` has for their pictures. What does not match is counted, and named in part."""
+    if file is None:
+        return list(samples)
+    found = joined(samples, read_attributes(file))
+    for what, names in (
+        ("samples are not in it", found.without),
+        ("samples have a file name that stands there more than once", found.ambiguous),
+        ("of its pictures belong to no sample", found.unused),
+    ):
+        if names:
+            log.warning("%s: %d %s: %s%s", file, len(names), what, ", ".join(names[:5]), " …" if len(names) > 5 else "")
+    return found.samples
 
 
 def read_estimates(folder: Path) -> list[Estimate]:
@@ -258,13 +282,3 @@ def decode(prediction: Prediction, dialect: Dialect) -> Decoded:
     if prediction.text is None:
         return Decoded()
     return dialect.decode(prediction.text, sees=prediction.sees[0] if prediction.sees else None)
-
-
-def _counts(replies: Sequence[tuple[Prediction, Decoded]]) -> Counts:
-    """`empty` counts replies without any text; the others are how generation ended."""
-    return Counts(
-        failed=sum(p.error is not None for p, _ in replies),
-        truncated=sum(p.finish == "length" for p, _ in replies),
-        empty=sum(p.error is None and not d.text.strip() for p, d in replies),
-        looped=sum(p.finish == "loop" for p, _ in replies),
-    )

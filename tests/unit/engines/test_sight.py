@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import io
 import logging
 from collections.abc import Iterator
@@ -13,6 +12,7 @@ from PIL import Image
 
 from ocrtune.core import Answer, ImageRef, Prompt, Size
 from ocrtune.engines._asking import body_for
+from ocrtune.engines._pictures import Picture
 from ocrtune.engines._sight import Sight
 from ocrtune.engines.http import Http
 from ocrtune.errors import EngineError, ModelError
@@ -57,13 +57,14 @@ def test_sizes_are_those_that_the_model_sees(dots: Path) -> None:
 
 
 def test_pictures_are_resized_to_it_before_they_are_sent(dots: Path, page: ImageRef, monkeypatch: pytest.MonkeyPatch) -> None:
-    sent: list[bytes] = []
-    monkeypatch.setattr("ocrtune.engines.http.body_for", lambda p, urls, **k: sent.extend(urls) or body_for(p, urls, **k))
+    sent: list[Picture] = []
+    monkeypatch.setattr(
+        "ocrtune.engines.http.body_for", lambda p, pictures, **k: sent.extend(pictures) or body_for(p, pictures, **k)
+    )
     with Served(Behaviour()) as server:
         (answer,) = answers(server, asked(page), processor=str(dots))
-    kind, _, content = sent[0].partition(b",")
-    image = Image.open(io.BytesIO(base64.b64decode(content)))
-    assert kind == b"data:image/jpeg;base64" and image.size == (308, 196) and image.mode == "L"
+    image = Image.open(io.BytesIO(sent[0].content))
+    assert sent[0].url == b"data:image/jpeg;base64," and image.size == (308, 196) and image.mode == "L"
     assert answer.sees == ((308, 196),)
 
 
@@ -111,6 +112,7 @@ def test_dots_ocr_is_asked_as_it_was_taught(dots: Path, page: ImageRef) -> None:
     prefix = looked(dots).prefix
     assert prefix == PLACE == "<|img|><|imgpad|><|endofimg|>"
     for text in ("OCR:", PLACE + "OCR:"):
-        body = b"".join(body_for(asked(page, text=text), [b"data:,x"], prefix=prefix, temperature=0).pieces)
-        assert body.count(PLACE.encode()) == 1 and body.index(b"data:,x") < body.index(PLACE.encode() + b"OCR:")
+        body = body_for(asked(page, text=text), [Picture(b"data:,x", Size(1, 1))], prefix=prefix, temperature=0)
+        said = b"".join(words for words, _ in body.parts)
+        assert said.count(PLACE.encode()) == 1 and said.index(b"data:,x") < said.index(PLACE.encode() + b"OCR:")
     assert Sight(EngineOptions()).prefix == ""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import zlib
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +17,7 @@ from scans import LINES, as_document, drawn, exported, found, jpeg, pdfium_text,
 from ocrtune.core import Box, Document, ImageRef, Ledger, Page, Region, Word
 from ocrtune.exporters.pdf import SearchablePdf
 from ocrtune.imaging import open_image
-from ocrtune.rendering import picture
+from ocrtune.rendering import picture, unlock
 
 WHOLE = Box(left=0, top=0, right=1, bottom=1)
 
@@ -373,3 +374,66 @@ def test_odd_characters_do_no_harm(text: str, tmp_path: Path) -> None:
     )
     made = searchable(Document.model_construct(source="x", pages=(page,), provenance={}))
     assert len(pdfium_text(made)) == 1
+
+
+# --- hostile files -----------------------------------------------------------------------------------------------------
+
+
+def test_an_encrypted_pdf_is_opened_with_its_password(tmp_path: Path) -> None:
+    file = tmp_path / "scan.pdf"
+    document = scan_pdf(file)
+    with pikepdf.open(file, allow_overwriting_input=True) as pdf:
+        pdf.save(file, encryption=pikepdf.Encryption(user="secret", owner="other"))
+    unlock(file, "secret")
+    made = searchable(document)
+    assert pdfium_text(made) == ["\n".join(LINES["en"])]
+    with pikepdf.open(io.BytesIO(made)) as pdf:
+        assert not pdf.is_encrypted
+        assert len(pdf.pages[0].get_images()) == 1
+
+
+def test_page_trees_that_are_circles_and_broken_entries_are_survived(tmp_path: Path) -> None:
+    file = tmp_path / "scan.pdf"
+    document = scan_pdf(file)
+    content = b"q 3 Tr BT (unended\n"
+    with pikepdf.open(file, allow_overwriting_input=True) as pdf:
+        page = pdf.pages[0].obj
+        page.CropBox = pikepdf.Array([0, 0, 0, 0])
+        page.Rotate = 37
+        page.Contents = pikepdf.Array([page.Contents, pdf.make_stream(content)])
+        form = pdf.make_stream(b"3 Tr /Self Do", Type=pikepdf.Name.XObject, Subtype=pikepdf.Name.Form)
+        form.Resources = pikepdf.Dictionary(XObject=pikepdf.Dictionary(Self=form))
+        page.Resources.XObject.Self = form
+        page.Resources.Font = pikepdf.Name.Nonsense
+        pdf.save(file)
+    made = searchable(document)
+    assert "harbour" in pdfium_text(made)[0]
+    with pikepdf.open(io.BytesIO(made)) as pdf:
+        assert [part.read_bytes() for part in pdf.pages[0].Contents][-1] == content
+
+
+@pytest.mark.timeout(60)
+def test_a_bomb_in_the_content_is_left_alone(tmp_path: Path) -> None:
+    file = tmp_path / "scan.pdf"
+    document = scan_pdf(file)
+    bomb = zlib.compressobj(9)
+    packed = b"".join(bomb.compress(bytes(1 << 24)) for _ in range(40)) + bomb.flush()  # 640 MB
+    with pikepdf.open(file, allow_overwriting_input=True) as pdf:
+        stream = pikepdf.Stream(pdf, packed)
+        stream.stream_dict["/Filter"] = pikepdf.Name.FlateDecode
+        pdf.pages[0].obj.Contents = pikepdf.Array([pdf.pages[0].obj.Contents, pdf.make_indirect(stream)])
+        pdf.save(file)
+    made = searchable(document)
+    assert len(made) < 3_000_000
+    with pikepdf.open(io.BytesIO(made)) as pdf:
+        assert len(pdf.pages[0].Contents) == 3
+
+
+@pytest.mark.parametrize(
+    "content", [b"", b"%PDF-1.7\n", b"%PDF-1.4\n1 0 obj<</Type/Catalog/Pages 1 0 R>>endobj trailer<</Root 1 0 R>>", b"GIF89a"]
+)
+def test_files_that_nobody_can_open_leave_an_empty_page(content: bytes, tmp_path: Path) -> None:
+    file = tmp_path / "x.pdf"
+    file.write_bytes(content)
+    made = searchable(as_document(file, (Region(text="what was read"),), (100, 100), page=1))
+    assert pdfium_text(made) == ["what was read"]

@@ -132,6 +132,21 @@ def test_formulas_are_drawn_and_figures_placed(tmp_path: Path) -> None:
     assert np.abs(shown[int(0.65 * height), int(0.75 * width)].astype(int) - (30, 200, 30)).max() < 8  # as it looks in the scan
 
 
+def test_text_within_a_picture_is_not_seen_twice(tmp_path: Path) -> None:
+    file = tmp_path / "scan.png"
+    Image.new("RGB", (1000, 1000), (20, 20, 20)).save(file)
+    regions = (
+        Region(text="caption", box=Box(left=0.3, top=0.5, right=0.6, bottom=0.55)),
+        Region(kind="picture", box=Box(left=0, top=0, right=1, bottom=1)),
+    )
+    shown = pixels(rebuilt(as_document(file, regions, (1000, 1000))))
+    height, width = shown.shape[:2]
+    assert shown[int(0.2 * height), int(0.5 * width)].max() < 40
+    words = shown[int(0.505 * height) : int(0.545 * height), int(0.31 * width) : int(0.59 * width)]
+    assert words.max() == 255
+    assert words.min() < 100
+
+
 def test_vertical_text_runs_downwards(blank: Path) -> None:
     words = tuple(
         Word(text=c, box=Box.from_pixels((500, 100 + 70 * n, 560, 160 + 70 * n), 1000, 1400)) for n, c in enumerate("春眠不覺曉")

@@ -33,7 +33,7 @@ def benchmark(tmp_path: Path) -> Callable[..., list[Sample]]:
         samples = []
         for index, (name, text) in enumerate(references.items()):
             file = tmp_path / f"{name}.png"
-            Image.new("RGB", (64 + index % 7, 24), "white").save(file)
+            Image.new("RGB", (64 + index, 24), "white").save(file)
             tags = {"language": "ru" if any("а" <= c <= "ё" for c in text.lower()) else "en"}
             samples.append(
                 Sample(id=name, group=f"doc{index // lines}", images=(image_ref(file),), target=TextTarget(text=text), tags=tags)

@@ -1,0 +1,65 @@
+"""Tags from files, by picture, and bands of length."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from ocrtune.core import ImageRef, Sample, TextTarget
+from ocrtune.errors import InputError
+from ocrtune.slicing import Attributes, joined, read_attributes, with_length
+
+
+def sample(name: str, path: str, text: str = "x") -> Sample:
+    return Sample(id=name, group=name, images=(ImageRef(path=path),), target=TextTarget(text=text), tags={"language": "ru"})
+
+
+def test_pictures_are_found_by_path_then_by_its_end_then_by_name() -> None:
+    rows = [Attributes(p, {"n": str(i)}) for i, p in enumerate(["/d/a/1.png", "/other/b/1.png", "x\\c.png", "lost.png"])]
+    samples = [sample("s1", "/d/a/1.png"), sample("s2", "/mine/b/1.png"), sample("s3", "c.png"), sample("s4", "d.png")]
+    found = joined([*samples, sample("s5", "/nowhere/1.png")], rows)
+    assert [s.tags.get("n") for s in found.samples] == ["0", "1", "2", None, None]
+    assert (found.without, found.unused, found.ambiguous) == (["s4"], ["lost.png"], ["s5"])
+    assert found.samples[0].tags["language"] == "ru"
+
+
+@pytest.mark.parametrize("form", ["results.json", "list.json", "mapping.json", "rows.jsonl", "rows.csv", "rows.tsv"])
+def test_all_forms_say_the_same(form: str, tmp_path: Path) -> None:
+    rows = [{"image_path": "a.png", "layout": "two columns"}, {"image_path": "b.png", "layout": "table"}]
+    cut = "\t" if form.endswith("tsv") else ","
+    content = {
+        "results.json": json.dumps({"results": rows, "model": "m"}),
+        "list.json": json.dumps(rows),
+        "mapping.json": json.dumps({"a.png": {"layout": "two columns"}, "b.png": {"layout": "table"}}),
+        "rows.jsonl": "\n".join(map(json.dumps, rows)) + "\n",
+    }.get(form, "\n".join(cut.join(line) for line in (["image_path", "layout"], *(list(r.values()) for r in rows))))
+    file = tmp_path / form
+    file.write_text(content, "utf-8")
+    assert read_attributes(file) == [Attributes("a.png", {"layout": "two columns"}), Attributes("b.png", {"layout": "table"})]
+
+
+def test_lists_become_one_kind_and_numbers_thirds_and_texts_nothing(tmp_path: Path) -> None:
+    rows = [
+        {"img_path": f"{i}.png", "focus_layout": ["text", "table"][: i % 3], "quality": i, "label": "t" * 90} for i in range(12)
+    ]
+    file = tmp_path / "layout.json"
+    file.write_text(json.dumps({"results": rows}), "utf-8")
+    found = read_attributes(file)
+    assert [one.tags["focus_layout"] for one in found[:3]] == ["none", "text", "table+text"]
+    assert {one.tags["quality"] for one in found} == {"≤ 4", "4 to 8", "> 8"} and "label" not in found[0].tags
+
+
+def test_a_file_without_pictures_or_without_sense_is_an_input_error(tmp_path: Path) -> None:
+    for name, content in (("a.json", '[{"layout": 1}]'), ("b.json", "{"), ("c.json", "3")):
+        (tmp_path / name).write_text(content)
+        with pytest.raises(InputError, match=name):
+            read_attributes(tmp_path / name)
+    with pytest.raises(InputError, match="cannot be read"):
+        read_attributes(tmp_path / "absent.csv")
+
+
+def test_bands_of_length_come_from_the_reference() -> None:
+    found = with_length([sample("a", "a.png", ""), sample("b", "b.png", "x" * 20), sample("c", "c.png", "x" * 5000)])
+    assert [s.tags["length"] for s in found] == ["0", "1–20", "2001 or more"]
