@@ -91,9 +91,7 @@ def test_without_words_nothing_is_said() -> None:
     assert check(regions, []) == check(regions, [Region(text="no words")]) == (regions, ())
 
 
-@given(
-    st.lists(st.text(alphabet="abc где 中文", max_size=12), max_size=5), st.text(alphabet="abc где中", min_size=1, max_size=30)
-)
+@given(st.lists(st.text(alphabet="abc где 中文", max_size=12), max_size=5), st.text(alphabet="abc где中", min_size=1, max_size=30))
 def test_text_order_and_number_of_regions_never_change(texts: list[str], second: str) -> None:
     reference = [line(second)] if second.split() else []
     checked = check([Region(text=text) for text in texts], reference)
