@@ -29,6 +29,7 @@ BODY_LARGEST, TITLE_LARGEST = 18.0, 60.0  # letter sizes of text whose lines are
 FITTING = 0.65
 LETTER_OF_LINE = 0.78  # the letter size in a line's height, as boxes are drawn
 LEAST_STRETCH, MOST_STRETCH = 0.75, 1.3  # letter sizes that are believed, in those with which a line is filled
+ALIKE = 0.45  # heights of lines in a region, that differ because boxes end with the ink
 DEPTH = 0.24  # of a line's height, below the foot of its letters
 WIDE_GAP = 2.0  # heights of a line, between words that do not belong together
 Rect = tuple[float, float, float, float]
@@ -124,8 +125,11 @@ class _Sheet:
         elif region.markup == "latex":
             self._formula(region, box)
         elif region.words:
-            for line in word_lines(region.words, self.paper.height / self.paper.width):
-                self._line(line, bold=region.kind in BOLD)
+            set_lines = list(word_lines(region.words, self.paper.height / self.paper.width))
+            usual = median([_height(line) for line in set_lines] or [0.0])
+            for line in set_lines:
+                high = usual if abs(_height(line) - usual) < ALIKE * usual else _height(line)
+                self._line(line, high * self.paper.height, bold=region.kind in BOLD)
         elif text := readable(plain(region)).strip():
             self._text(text, box, bold=region.kind in BOLD, largest=self._largest.get(region.kind, BODY_LARGEST))
 
@@ -150,15 +154,14 @@ class _Sheet:
         else:
             self._text(spoken(region.text), box, bold=False, largest=BODY_LARGEST)
 
-    def _line(self, line: Placed, *, bold: bool) -> None:
-        """A line of words: as one stretch of text where it is level, else word by word."""
+    def _line(self, line: Placed, high: float, *, bold: bool) -> None:
+        """A line of words, about `high`: as one stretch of text where it is level, else word by word."""
         first, last = line[0], line[-1]
         if any(piece.direction != "right" for piece in line):
             for piece in line:
                 self._standing(piece)
             return
         width, height = self.paper
-        high = (first.start[1] - first.upper[1]) * height
         text = "".join(piece.text + (" " if piece.spaced else "") for piece in line)
         length, ems = (last.end[0] - first.start[0]) * width, self.setter.width(text, bold=bold)
         if ems <= 0 or high <= 0:
@@ -225,6 +228,10 @@ def _common(sizes: list[tuple[float, int]]) -> float:
 def _likely(high: float, filling: float) -> float:
     """The letter size of a line by its height, unless its length says otherwise: boxes are drawn in many ways."""
     return min(max(high * LETTER_OF_LINE, filling * LEAST_STRETCH), filling * MOST_STRETCH)
+
+
+def _height(line: Placed) -> float:
+    return line[0].start[1] - line[0].upper[1]
 
 
 def _gap(one: Piece, other: Piece) -> float:
