@@ -73,6 +73,12 @@ class ComparisonError(OcrtuneError):
     exit_code = 9
 
 
+class GateError(OcrtuneError):
+    """A comparison ended as a gate was told not to let pass; everything about it was written before. (10 is a partial run.)"""
+
+    exit_code = 11
+
+
 @contextlib.contextmanager
 def extra(name: str) -> Iterator[None]:
     """Turn a missing optional import into `pip install "ocrtune[name]"`.

@@ -20,7 +20,7 @@ from pydantic_core import to_jsonable_python
 from ocrtune import processes
 from ocrtune.config import Section, closest, load
 from ocrtune.core import Status
-from ocrtune.errors import ConfigError
+from ocrtune.errors import ConfigError, OcrtuneError
 from ocrtune.runs import Follower, RunDir
 from ocrtune.verbs import VERBS
 
@@ -72,6 +72,12 @@ class Outcome(NamedTuple):
     def outputs(self) -> dict[str, Path]:
         """What the run made, by role."""
         return {role: self.run.path / name for role, name in self.run.manifest.outputs.items()} if self.run else {}
+
+    @property
+    def objection(self) -> OcrtuneError | None:
+        """Why the command line must not end well although everything was done: the result says so (a gate)."""
+        found = getattr(self.result, "objection", None)
+        return found if isinstance(found, OcrtuneError) else None
 
     def summary(self) -> JsonValue:
         """Everything as plain JSON values."""

@@ -41,9 +41,10 @@ class Flags:
     """The flags of one command: those of its `options` and those that every command of the face has."""
 
     def __init__(self, options: type[Section], face: type[BaseModel], places: Sequence[str] | None = None) -> None:
-        """`places` are the options that may be given without their flag; the required ones, in order, when absent."""
+        """`places` are the options that may be given without their flag; when absent the required ones, in order, then those
+        that say so of themselves (`json_schema_extra={"positional": True}`)."""
         self.options = options
-        self.places = [n for n, f in options.model_fields.items() if f.is_required()] if places is None else list(places)
+        self.places = _places(options) if places is None else list(places)
         self._parser = _Parser(add_help=False, allow_abbrev=False)
         self._parser.add_argument("rest", nargs="*")
         self._texts: set[str] = set()  # options that are several texts
@@ -130,6 +131,12 @@ class Flags:
             cli_parse_none_str="null",
             add_argument_method=cast(Callable[..., Any], add_argument),
         )
+
+
+def _places(options: type[Section]) -> list[str]:
+    fields = options.model_fields
+    marked = [n for n, f in fields.items() if isinstance(f.json_schema_extra, dict) and f.json_schema_extra.get("positional")]
+    return [*(n for n, f in fields.items() if f.is_required()), *marked]
 
 
 class _UsageError(Exception):

@@ -33,6 +33,8 @@ def command(argv: list[str]) -> int:
         print_json(outcome.summary())
     elif not face.quiet:
         print(_told(outcome))
+    if (objection := outcome.objection) is not None:
+        raise objection
     return PARTIAL if outcome.run is not None and outcome.run.status == "partial" else 0
 
 

@@ -18,6 +18,7 @@ from ocrtune.exporters._tables import Cell, Grid, grids
 from ocrtune.exporters._wording import plain
 
 Direction = Literal["right", "down", "up"]
+MOST_DRIFT = 1.35  # heights of its highest word, by which words of a level line are off
 UNEVEN = 0.1  # of their distance, by which ideographs of one word may be off
 LINE_PITCH = 1.25  # usual distance of lines in letter sizes
 TALL = 1.5  # a word this much higher than wide is written downwards or upwards
@@ -161,9 +162,9 @@ def _evened(line: Placed) -> Placed:
     if any(piece.start[1] != piece.end[1] for piece in line):
         return line
     tops, feet = [piece.upper[1] for piece in line], [piece.start[1] for piece in line]
-    usual = sorted(foot - top for foot, top in zip(feet, tops, strict=True))[len(line) // 2]
+    heights = sorted(foot - top for foot, top in zip(feet, tops, strict=True))
     top, foot = min(tops), max(feet)
-    if foot - top > 1.5 * usual:
+    if foot - top > MOST_DRIFT * heights[-2 if len(line) > 3 else -1]:  # one word may be a bracket over two lines
         return line
     return _joined([p._replace(start=(p.start[0], foot), end=(p.end[0], foot), upper=(p.upper[0], top)) for p in line])
 
@@ -252,7 +253,8 @@ def _parts(text: str) -> list[str]:
     for character in text:
         last = parts[-1][-1] if parts else ""
         within = last and not is_wide(character) and not is_wide(last) and last != " "
-        if within or (last and (character == " " or character in CLOSING)) or (last and last in OPENING):
+        closes = character == " " or (character in CLOSING and last != " ")
+        if within or (last and closes) or (last and last in OPENING):
             parts[-1] += character
         else:
             parts.append(character)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import pairwise
+from statistics import median
 from typing import TYPE_CHECKING
 
 from ocrtune.contracts import Artefact
@@ -26,7 +28,10 @@ BOLD = ("title", "section-header")
 BODY_LARGEST, TITLE_LARGEST = 18.0, 60.0  # letter sizes of text whose lines are not known
 FITTING = 0.65
 LETTER_OF_LINE = 0.78  # the letter size in a line's height, as boxes are drawn
-LEAST_STRETCH, MOST_STRETCH = 0.6, 1.6
+LEAST_STRETCH, MOST_STRETCH = 0.75, 1.3  # letter sizes that are believed, in those with which a line is filled
+ALIKE = 0.45  # heights of lines in a region, that differ because boxes end with the ink
+DEPTH = 0.24  # of a line's height, below the foot of its letters
+WIDE_GAP = 2.0  # heights of a line, between words that do not belong together
 Rect = tuple[float, float, float, float]
 
 
@@ -71,11 +76,13 @@ class _Sheet:
         self._pictures()
         unplaced = []
         for region in self.page.regions:
-            if region.box is not None and region.kind != "picture":
+            if region.box is not None:
                 self._region(region, self._rect(region))
             elif text := readable(plain(region)).strip():
                 unplaced.append(text)
         if unplaced:
+            if len(unplaced) < len(self.page.regions):
+                self.setter.page(*self.paper)  # or it would lie over what has its place
             width, height = self.paper
             box = (0.08 * width, 0.06 * height, 0.84 * width, 0.88 * height)
             self._text("\n".join(unplaced), box, bold=False, largest=11.0)
@@ -111,13 +118,18 @@ class _Sheet:
                     self.setter.paper(box)
 
     def _region(self, region: Region, box: Rect) -> None:
+        if region.kind == "picture":
+            return
         if region.kind == "table" and (found := grids(region)):
             _table_setting.draw(self.setter, _table_setting.fitted(self.setter, found[0], box[2], box[3]), box[0], box[1])
         elif region.markup == "latex":
             self._formula(region, box)
         elif region.words:
-            for line in word_lines(region.words, self.paper.height / self.paper.width):
-                self._line(line, bold=region.kind in BOLD)
+            set_lines = list(word_lines(region.words, self.paper.height / self.paper.width))
+            usual = median([_height(line) for line in set_lines] or [0.0])
+            for line in set_lines:
+                high = usual if abs(_height(line) - usual) < ALIKE * usual else _height(line)
+                self._line(line, high * self.paper.height, bold=region.kind in BOLD)
         elif text := readable(plain(region)).strip():
             self._text(text, box, bold=region.kind in BOLD, largest=self._largest.get(region.kind, BODY_LARGEST))
 
@@ -142,30 +154,32 @@ class _Sheet:
         else:
             self._text(spoken(region.text), box, bold=False, largest=BODY_LARGEST)
 
-    def _line(self, line: Placed, *, bold: bool) -> None:
-        """A line of words: as one stretch of text where it is level, else word by word."""
+    def _line(self, line: Placed, high: float, *, bold: bool) -> None:
+        """A line of words, about `high`: as one stretch of text where it is level, else word by word."""
         first, last = line[0], line[-1]
         if any(piece.direction != "right" for piece in line):
             for piece in line:
                 self._standing(piece)
             return
         width, height = self.paper
-        size = (first.start[1] - first.upper[1]) * height * LETTER_OF_LINE
-        baseline = first.start[1] * height - 0.2 * size / LETTER_OF_LINE
         text = "".join(piece.text + (" " if piece.spaced else "") for piece in line)
-        length = (last.end[0] - first.start[0]) * width
-        natural = self.setter.width(text, bold=bold) * size
-        if natural <= 0 or size <= 0:
+        length, ems = (last.end[0] - first.start[0]) * width, self.setter.width(text, bold=bold)
+        if ems <= 0 or high <= 0:
             return
-        if LEAST_STRETCH < length / natural < MOST_STRETCH and len({piece.start[1] for piece in line}) == 1:
-            self.setter.line(text, first.start[0] * width, baseline, size, bold=bold, length=length)
+        level = len({piece.start[1] for piece in line}) == 1
+        if level and not any(_gap(one, other) * width > WIDE_GAP * high for one, other in pairwise(line)):
+            size = _likely(high, length / ems)
+            self.setter.line(text, first.start[0] * width, first.start[1] * height - DEPTH * high, size, bold=bold, length=length)
             return
+        size = median(_likely((p.start[1] - p.upper[1]) * height, self._filling(p, bold)) for p in line)
         for piece in line:
-            at, foot = piece.start[0] * width, piece.start[1] * height - 0.2 * size / LETTER_OF_LINE
-            long = (piece.end[0] - piece.start[0]) * width
-            own = self.setter.width(piece.text, bold=bold)
-            fitting = min(size, long / own * MOST_STRETCH) if own else size
-            self.setter.line(piece.text, at, foot, fitting, bold=bold, length=long if own * fitting > long else None)
+            at, foot, filling = piece.start[0] * width, piece.start[1] * height - DEPTH * high, self._filling(piece, bold)
+            room = (piece.end[0] - piece.start[0]) * width
+            self.setter.line(piece.text, at, foot, size, bold=bold, length=room if size > filling else None)
+
+    def _filling(self, piece: Piece, bold: bool) -> float:
+        """The letter size at which a word is as long as its place."""
+        return (piece.end[0] - piece.start[0]) * self.paper.width / max(self.setter.width(piece.text, bold=bold), 0.1)
 
     def _standing(self, piece: Piece) -> None:
         """Ideographs below one another; other text turned to the left."""
@@ -209,6 +223,19 @@ def _common(sizes: list[tuple[float, int]]) -> float:
         if left <= 0:
             return size
     return sizes[-1][0]
+
+
+def _likely(high: float, filling: float) -> float:
+    """The letter size of a line by its height, unless its length says otherwise: boxes are drawn in many ways."""
+    return min(max(high * LETTER_OF_LINE, filling * LEAST_STRETCH), filling * MOST_STRETCH)
+
+
+def _height(line: Placed) -> float:
+    return line[0].start[1] - line[0].upper[1]
+
+
+def _gap(one: Piece, other: Piece) -> float:
+    return other.start[0] - one.end[0]
 
 
 def _overlap(one: Rect, other: Rect) -> bool:

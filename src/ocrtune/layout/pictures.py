@@ -20,6 +20,7 @@ LEAST = 1 / 16  # of the page's shorter side: figures are larger on both sides
 DIVIDER = 0.6  # of the page's width: straight lines this long divide a page and belong to no figure
 LONGEST = 10  # times as long as wide: more is a coloured band
 SOLID = 0.35  # of its box is filled by a figure that runs off the page; coloured bands along two edges fill less
+FRAME = (0.25, 0.2)  # of the page's area, and of its own: what is so large and so empty runs around other things
 GROWTH = 2.0  # times a figure's area with its labels, at most
 DARK = 100  # grey of a page that is written on in light letters
 FADED = 24  # grey levels by which something drawn differs from the paper
@@ -69,7 +70,7 @@ def figures_in(image: Image, spans: Sequence[Span]) -> list[Rect]:
     least = LEAST * min(small.size)
     drawn = ink & ~_straight(ink, min(small.size) // 12)
     found = []
-    for x, y, w, h, count in cv2.connectedComponentsWithStats(joined)[2][1:].tolist():
+    for x, y, w, h, count in _components(joined):
         part = np.s_[y : y + h, x : x + w]
         if (
             min(w, h) < max(least, max(w, h) / LONGEST)
@@ -81,6 +82,24 @@ def figures_in(image: Image, spans: Sequence[Span]) -> list[Rect]:
         if not bleeds or count >= SOLID * w * h:
             found.append((x / scale, y / scale, (x + w) / scale, (y + h) / scale))
     return _with_labels(_merged(found), spans, Size(*image.size))
+
+
+def _components(joined: Any) -> list[tuple[int, int, int, int, int]]:
+    """Left, top, width, height and pixels of what hangs together; of a frame that runs around other things its solid parts."""
+    import cv2
+    import numpy as np
+
+    height, width = joined.shape
+    _, labels, stats, _ = cv2.connectedComponentsWithStats(joined)
+    out = []
+    for label, (x, y, w, h, count) in enumerate(stats.tolist()):
+        if label and (w * h <= FRAME[0] * width * height or count >= FRAME[1] * w * h):
+            out.append((x, y, w, h, count))
+        elif label:
+            core = np.ones((max(3, int(LEAST * min(width, height)) // 2),) * 2, np.uint8)
+            solid = cv2.morphologyEx((labels == label).astype(np.uint8), cv2.MORPH_OPEN, core)
+            out += [tuple(part) for part in cv2.connectedComponentsWithStats(solid)[2][1:].tolist()]
+    return out
 
 
 def _text_boxes(spans: Sequence[Span], scale: float) -> list[tuple[int, int, int, int]]:

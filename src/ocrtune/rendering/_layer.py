@@ -40,7 +40,7 @@ def layer(page: Any, size: Size, turn: int, *, hidden: bool) -> Message:
         or filled_in(page)
         or uncovered(Evidence(small, size, seen, found))
     )
-    if not glyphs and is_blank(small):
+    if not glyphs and not found.pictures and is_blank(small):
         problem = None  # an empty page has all the text that there is
     return packed(TextLayer(tuple(lines), found.rules, found.pictures, problem))
 

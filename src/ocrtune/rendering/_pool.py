@@ -222,7 +222,7 @@ class Pool:
             page = request.header.get("page")
             raise InputError(f"{request.header['path']}{f', page {page}' if page else ''}: {reply.why}", hint=HINT)
         if "error" in reply.header:
-            raise InputError(reply.header["error"], hint=reply.header.get("hint"))
+            raise InputError(reply.header["error"], hint=reply.header.get("hint") or HINT)
         return reply
 
     def _ask(self, request: Message, number: int) -> Message | _Lost:

@@ -8,20 +8,29 @@ from typing import Any, NamedTuple
 
 from markupsafe import Markup
 
-from ocrtune.core import Estimate
+from ocrtune.core import Box, Estimate
 from ocrtune.core.outcome import Direction
 from ocrtune.report import charts
 from ocrtune.report.charts import Bar, Point, number
 from ocrtune.report.marks import difference, plain
 from ocrtune.report.pictures import thumbnail
 from ocrtune.stats import Comparison
+from ocrtune.taxonomy import KINDS, Kind, Total
 
 PAGES_SHOWN = 12  # of the pages that got better, and as many of those that got worse
 NAMES = {"cer": "CER", "wer": "WER", "char_f1": "character F1", "exact": "exact match", "cer_macro": "CER, mean of samples",
          "wer_macro": "WER, mean of samples"}  # fmt: skip
 ERROR_BANDS = ((0.0, "none"), (0.02, "≤ 2 %"), (0.05, "≤ 5 %"), (0.1, "≤ 10 %"), (0.5, "≤ 50 %"), (float("inf"), "> 50 %"))
 COUNTED = {"failed": "failed requests", "truncated": "cut off at the token limit", "looped": "fell into a loop",
-           "empty": "said nothing", "unscored": "could not be scored"}  # fmt: skip
+           "empty": "said nothing", "unscored": "could not be scored",
+           "duplicates": "repeat another sample's picture and question", "echoed": "contain their own prompt"}  # fmt: skip
+MISTAKES: dict[Kind, str] = {
+    "omission": "left out", "invention": "invented", "substitution": "taken for another character", "order": "in another order",
+    "table": "table structure", "loop": "ran in circles", "truncation": "cut off", "empty": "nothing said",
+    "refusal": "refused to read", "failure": "failed request",
+}  # fmt: skip
+PAIRS_SHOWN = 12
+OUTLINES_SHOWN = 150  # boxes of one side on one picture
 
 
 class Reading(NamedTuple):
@@ -32,6 +41,14 @@ class Reading(NamedTuple):
     note: str | None = None
 
 
+class Outline(NamedTuple):
+    """A box on the picture: whose it is ("truth", "base", "tuned"), and of what kind."""
+
+    tone: str
+    kind: str
+    box: Box
+
+
 class PageView(NamedTuple):
     id: str
     group: str
@@ -39,6 +56,7 @@ class PageView(NamedTuple):
     reference: str
     base: Reading
     tuned: Reading
+    outlines: Sequence[Outline] = ()
 
     @property
     def delta(self) -> float:
@@ -46,10 +64,12 @@ class PageView(NamedTuple):
 
 
 class Side(NamedTuple):
-    """One of the two models: its name, the figures of all metrics."""
+    """One of the two models: its name, the figures of all metrics, why they are not to be believed, the kinds of its mistakes."""
 
     name: str
     estimates: Sequence[Estimate]
+    doubts: Sequence[str] = ()
+    mistakes: Total | None = None
 
 
 class ProtocolDifference(NamedTuple):
@@ -59,7 +79,8 @@ class ProtocolDifference(NamedTuple):
 
 
 class ComparisonView(NamedTuple):
-    """One section of the report. `pages` are all samples that both models were scored on."""
+    """One section of the report. `pages` are all samples that both models were scored on; `others` are the comparisons by the
+    other metrics."""
 
     title: str
     comparison: Comparison
@@ -67,6 +88,7 @@ class ComparisonView(NamedTuple):
     tuned: Side
     pages: Sequence[PageView]
     protocol_differences: Sequence[ProtocolDifference] = ()
+    others: Sequence[Comparison] = ()
 
 
 class CurvePoint(NamedTuple):
@@ -113,10 +135,13 @@ def _section(view: ComparisonView, index: int) -> dict[str, Any]:
         "base_name": view.base.name,
         "tuned_name": view.tuned.name,
         "chart": _headline_chart(view),
+        "doubts": [(name, doubt) for name, side in (("base", view.base), ("tuned", view.tuned)) for doubt in side.doubts],
         "metrics": _metric_rows(view),
+        "crossed": [(metric_name(c.metric), c.crossed) for c in (found, *view.others) if c.crossed is not None],
         "counts": _count_rows(view),
-        "slices": _slice_rows(found),
-        "single": sum(s.groups < 2 for s in found.slices),
+        "mistakes": _mistake_rows(view),
+        "mistaken": _pair_rows(view),
+        "slices": [_sliced(c) for c in (found, *view.others) if any(s.groups > 1 for s in c.slices)],
         "scatter": _scatter(view),
         "bands": _bands(view),
         "cumulative": _cumulative(view),
@@ -138,29 +163,56 @@ def _headline_chart(view: ComparisonView) -> Markup:
 
 
 def _metric_rows(view: ComparisonView) -> list[dict[str, Any]]:
+    """All metrics that both sides have, those that were not compared by themselves (means of pooled ones) without a p-value."""
     tuned = {e.metric: e for e in view.tuned.estimates}
+    compared = {c.metric: c for c in (view.comparison, *view.others)}
+    tones = {"better": "better", "worse": "worse"}
     return [
         {"name": metric_name(base.metric), "direction": base.direction, "base": base, "tuned": tuned[base.metric],
-         "tone": _tone(base, tuned[base.metric])}
+         "found": found, "tone": tones.get(found.verdict, "same") if found else "same"}
         for base in view.base.estimates
         if base.metric in tuned
+        for found in (compared.get(base.metric),)
     ]  # fmt: skip
 
 
-def _tone(base: Estimate, tuned: Estimate) -> str:
-    """Coloured only where the two intervals do not even touch."""
-    if base.low is None or base.high is None or tuned.low is None or tuned.high is None:
-        return "same"
-    if tuned.high < base.low:
-        return "better" if base.direction == "lower" else "worse"
-    if tuned.low > base.high:
-        return "worse" if base.direction == "lower" else "better"
-    return "same"
+def _mistake_rows(view: ComparisonView) -> list[dict[str, Any]]:
+    """Kinds that occur on either side, the most frequent first."""
+    base, tuned = view.base.mistakes, view.tuned.mistakes
+    if base is None or tuned is None:
+        return []
+    found = sorted((k for k in KINDS if base.edits[k] or tuned.edits[k]), key=lambda k: -max(base.edits[k], tuned.edits[k]))
+    return [
+        {"name": MISTAKES[kind], "sides": [{"edits": t.edits[kind], "share": t.share(kind), "samples": t.samples[kind]}
+                                           for t in (base, tuned)]}
+        for kind in found
+    ]  # fmt: skip
+
+
+def _pair_rows(view: ComparisonView) -> list[dict[str, Any]]:
+    """Characters taken for another one, the most frequent of both sides."""
+    base, tuned = view.base.mistakes, view.tuned.mistakes
+    if base is None or tuned is None:
+        return []
+    counts = [{(wanted, read): count for wanted, read, count in side.pairs} for side in (base, tuned)]
+    ranked = sorted(set().union(*counts), key=lambda pair: (-max(c.get(pair, 0) for c in counts), pair))
+    return [{"wanted": _visible(a), "read": _visible(b), "counts": [c.get((a, b), 0) for c in counts]}
+            for a, b in ranked[:PAIRS_SHOWN]]  # fmt: skip
+
+
+def _visible(character: str) -> str:
+    return {" ": "␣", "\n": "⏎"}.get(character, character)
 
 
 def _count_rows(view: ComparisonView) -> list[dict[str, Any]]:
     base, tuned = view.base.estimates[0], view.tuned.estimates[0]
     return [{"name": text, "base": getattr(base, key), "tuned": getattr(tuned, key)} for key, text in COUNTED.items()]
+
+
+def _sliced(found: Comparison) -> dict[str, Any]:
+    """The slices by one metric."""
+    single = sum(s.groups < 2 for s in found.slices)
+    return {"metric": metric_name(found.metric), "better_when": found.direction, "rows": _slice_rows(found), "single": single}
 
 
 def _slice_rows(found: Comparison) -> list[dict[str, Any]]:
@@ -217,12 +269,26 @@ def _cards(pages: Sequence[PageView]) -> list[dict[str, Any]]:
         {
             "page": page,
             "picture": thumbnail(page.image),
+            "boxes": _boxes(page),
             "reference": plain(page.reference),
             "base": difference(page.reference, page.base.text),
             "tuned": difference(page.reference, page.tuned.text),
         }
         for page in pages[:PAGES_SHOWN]
     ]
+
+
+def _boxes(page: PageView) -> list[dict[str, Any]]:
+    """Outlines in thousandths of the picture, so many of each side as can still be told apart."""
+    drawn: list[dict[str, Any]] = []
+    for tone in ("truth", "base", "tuned"):
+        own = [o for o in page.outlines if o.tone == tone][:OUTLINES_SHOWN]
+        drawn += [
+            {"tone": tone, "kind": o.kind, "x": o.box.left * 1000, "y": o.box.top * 1000,
+             "width": (o.box.right - o.box.left) * 1000, "height": (o.box.bottom - o.box.top) * 1000}
+            for o in own
+        ]  # fmt: skip
+    return drawn
 
 
 def _curves(points: Sequence[CurvePoint]) -> list[Markup]:

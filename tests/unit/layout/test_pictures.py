@@ -91,3 +91,13 @@ def test_an_empty_page_has_neither() -> None:
     image, _ = page()
     assert rules_in(image) == []
     assert figures_in(image, []) == []
+
+
+def test_a_frame_around_the_page_is_no_figure_but_the_photograph_that_touches_it_is() -> None:
+    page = Image.new("RGB", (1000, 1400), "white")
+    draw = ImageDraw.Draw(page)
+    draw.rectangle((60, 60, 940, 1340), outline="black", width=3)
+    draw.line((500, 60, 500, 1340), fill="black", width=3)
+    page.paste(Image.effect_noise((300, 240), 80).convert("RGB"), (502, 200))
+    (box,) = figures_in(page, [])
+    assert all(abs(a - b) < 25 for a, b in zip(box, (502, 200, 802, 440), strict=True))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import struct
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,8 @@ from ocrtune.core import Sample, TextTarget
 from ocrtune.errors import ComparisonError, RunError
 from ocrtune.runs import RunDir
 from ocrtune.verbs import compare
-from ocrtune.verbs.compare import Config, Runs, read_result, training_curve
+from ocrtune.verbs._sides import read_result, training_curve
+from ocrtune.verbs.compare import Config, Runs
 
 Build = Callable[..., list[Sample]]
 Evaluated = Callable[..., RunDir]
@@ -46,7 +48,8 @@ def test_a_better_model_is_called_better_and_its_regressions_are_listed(
     assert verdict["worse"][0]["base"] == 0 and Path(verdict["worse"][0]["image"]).is_file()
     assert verdict["better"] + verdict["same"] + len(verdict["worse"]) == 24
     assert verdict["protocol_differences"] == [{"key": "model", "base": "nano", "tuned": "nano-ru"}]
-    assert verdict["counts"]["tuned"] == {"failed": 1, "truncated": 0, "empty": 0, "looped": 1, "unscored": 0}
+    counts = {"failed": 1, "truncated": 0, "empty": 0, "looped": 1, "unscored": 0, "duplicates": 0, "echoed": 0}
+    assert verdict["counts"]["tuned"] == counts
     assert into.status == "done" and into.manifest.inputs == {"base": a.id, "tuned": b.id}
     report = (into.path / into.manifest.outputs["report"]).read_text("utf-8")
     assert "✓ Better" in report and "fell into a loop" in report
@@ -118,3 +121,94 @@ def test_the_training_curve_is_found_through_the_merged_model(benchmark: Build, 
     assert [tuple(p) for p in training_curve(read_result(str(run.path), merge))] == [(0, None, 0.9), (10, 2.5, 0.4)]
     alone = evaluated("alone", benchmark({"a": "x"}), {"a": "x"}, model="some/hub-id")
     assert training_curve(read_result(str(alone.path), merge)) == []
+
+
+def test_all_metrics_are_compared_and_corrected_together(benchmark: Build, evaluated: Evaluated, tmp_path: Path) -> None:
+    samples = benchmark(REFERENCES)
+    a, b = evaluated("base", samples, GARBAGE, model="m"), evaluated("tuned", samples, GOOD, model="n")
+    into, verdict = compared(Config(a=str(a.path), b=str(b.path), resamples=500), tmp_path / "runs")
+    assert list(verdict["metrics"]) == ["cer", "wer", "char_f1", "exact"]
+    assert all(one["tests"] == 4 and one["p_holm"] >= one["p_value"] for one in verdict["metrics"].values())
+    assert verdict["metrics"]["cer"]["test"] == "sign-flip permutation"
+    exact = verdict["metrics"]["exact"]
+    assert exact["test"] == "exact McNemar" and exact["p_value"] == exact["crossed"]["p_value"] == pytest.approx(2 / 2**24)
+    assert [exact["crossed"][k] for k in ("both", "only_base", "only_tuned", "neither")] == [0, 0, 24, 0]
+    assert "corrected for 4 comparisons" in verdict["statement"]
+    assert verdict["mistakes"]["base"]["kinds"]["substitution"]["samples"] == 24 and verdict["mistakes"]["tuned"]["edits"] == 0
+    assert {s["tag"] for s in verdict["slices"]} == set() and into.manifest.outputs["markdown"] == "verdict.md"
+
+
+def test_more_candidates_share_one_correction(benchmark: Build, evaluated: Evaluated, tmp_path: Path) -> None:
+    samples = benchmark(REFERENCES)
+    a, b, c = (evaluated(n, samples, r, model=n) for n, r in (("x", GARBAGE), ("y", GOOD), ("z", GARBAGE)))
+    config = Config(a=str(a.path), b=str(b.path), others=(str(c.path),), resamples=500)
+    into, verdict = compared(config, tmp_path / "runs")
+    other = verdict["candidates"][f"The verdict: {c.id}"]
+    assert (verdict["verdict"], other["verdict"], other["tuned_model"]) == ("better", "cannot tell", "z")
+    assert verdict["tests"] == other["tests"] == 8 and verdict["also"] == {}
+    assert into.manifest.inputs == {"base": a.id, "tuned": b.id, "tuned2": c.id}
+    with pytest.raises(ComparisonError, match="given twice"):
+        compared(Config(a=str(a.path), b=str(b.path), others=(str(b.path),)), tmp_path / "runs")
+
+
+def test_the_table_of_right_and_wrong_is_printed_and_documents_are_respected(
+    benchmark: Build, evaluated: Evaluated, tmp_path: Path
+) -> None:
+    samples = benchmark(REFERENCES, lines=2)
+    names = list(REFERENCES)
+    first = {n: REFERENCES[n] if i < 10 else "x" for i, n in enumerate(names)}
+    second = {n: REFERENCES[n] if 2 <= i < 20 else "x" for i, n in enumerate(names)}
+    a, b = evaluated("base", samples, first, model="m"), evaluated("tuned", samples, second, model="n")
+    into = RunDir.create("compare", Config(a=str(a.path), b=str(b.path)), root=tmp_path / "runs")
+    found = compare.run(Config(a=str(a.path), b=str(b.path), metric="exact", resamples=500), into)
+    table = found.comparison.crossed
+    assert table is not None and (table.both, table.only_base, table.only_tuned, table.neither) == (8, 2, 10, 4)
+    assert table.p_value == pytest.approx(2 * (1 + 12 + 66) / 2**12) and found.comparison.test == "sign-flip permutation"
+    told = str(found)
+    assert "base right" in told and "won 10, lost 2: McNemar exact p = 0.03857" in told and "not independent" in told
+    assert "won 10, lost 2" in (into.path / "verdict.md").read_text("utf-8")
+
+
+def test_a_gate_objects_after_everything_was_written(benchmark: Build, evaluated: Evaluated, tmp_path: Path) -> None:
+    samples = benchmark(REFERENCES)
+    a, b = evaluated("base", samples, GOOD, model="m"), evaluated("tuned", samples, GARBAGE, model="n")
+    for gate, objects in ((("cer,wer",), True), ((), False)):
+        config = Config(a=str(a.path), b=str(b.path), resamples=500, fail_if_worse=gate)
+        into = RunDir.create("compare", config, root=tmp_path / "runs")
+        found = compare.run(config, into)
+        assert into.status == "done" and (found.objection is not None) == objects
+        if found.objection is not None:
+            assert found.objection.exit_code == 11 and "wer is significantly worse, 0.0000 → " in str(found.objection)
+    better = Config(a=str(b.path), b=str(a.path), resamples=500, fail_if_worse=("cer",))
+    assert compare.run(better, RunDir.create("compare", better, root=tmp_path / "runs")).objection is None
+    with pytest.raises(ComparisonError, match="the gate asks about teds, which was not compared"):
+        compared(Config(a=str(a.path), b=str(b.path), fail_if_worse=("teds",)), tmp_path / "runs")
+
+
+def test_a_suspect_side_is_what_the_verdict_says_first(benchmark: Build, evaluated: Evaluated, tmp_path: Path) -> None:
+    samples = benchmark(REFERENCES)
+    a = evaluated("base", samples, dict.fromkeys(REFERENCES, ""), model="m")
+    b = evaluated("tuned", samples, GOOD, model="n")
+    into, verdict = compared(Config(a=str(a.path), b=str(b.path), resamples=500), tmp_path / "runs")
+    assert verdict["status"] == "suspect" and verdict["doubts"]["tuned"] == []
+    assert verdict["statement"].startswith("Suspect (base: 24 of 24 replies are empty")
+    report = (into.path / "report.html").read_text("utf-8")
+    assert report.index("! Suspect") < report.index("✓ Better")
+    text = (into.path / "verdict.md").read_text("utf-8")
+    assert text.index("**Suspect**, base: 24 of 24") < text.index("✓ better")
+
+
+def test_attributes_give_slices_and_charts_are_files(benchmark: Build, evaluated: Evaluated, tmp_path: Path) -> None:
+    samples = benchmark(REFERENCES)
+    a, b = evaluated("base", samples, GARBAGE, model="m"), evaluated("tuned", samples, GOOD, model="n")
+    layout = tmp_path / "layout.csv"
+    layout.write_text("image_path,layout\n" + "".join(f"x/{n}.png,{'ab'[i % 2]}\n" for i, n in enumerate(REFERENCES)), "utf-8")
+    config = Config(a=str(a.path), b=str(b.path), resamples=500, attributes=layout)
+    into, verdict = compared(config, tmp_path / "runs")
+    assert [(s["tag"], s["value"], s["n"], s["verdict"]) for s in verdict["slices"]] == [
+        ("layout", "a", 12, "better"), ("layout", "b", 12, "better"),
+    ]  # fmt: skip
+    for name in ("intervals", "slices", "distribution"):
+        assert (into.path / "charts" / f"{name}.svg").read_text("utf-8").rstrip().endswith("</svg>")
+        head = (into.path / "charts" / f"{name}.png").read_bytes()[:24]
+        assert head.startswith(b"\x89PNG") and struct.unpack(">II", head[16:])[0] > 600
