@@ -42,14 +42,14 @@ def _is_norm(module: Any) -> bool:
         return False
     x = torch.linspace(-3, 5, 2 * weight.numel()).view(2, -1)
     with torch.no_grad():
-        return bool(torch.allclose(module(x), _operations()[2](x, weight, module.variance_epsilon), rtol=1e-5, atol=1e-6))
+        return bool(torch.allclose(module(x), _rms_norm()(x, weight, module.variance_epsilon), rtol=1e-5, atol=1e-6))
 
 
 @cache
 def _quick_norm(kind: Any) -> Any:
     def forward(self: Any, x: Any) -> Any:
         wide = _wide(x) and _wide(self.weight)
-        return _operations()[2](x, self.weight, self.variance_epsilon) if wide else kind.forward(self, x)
+        return _rms_norm()(x, self.weight, self.variance_epsilon) if wide else kind.forward(self, x)
 
     return type(f"Quick{kind.__name__}", (kind,), {"forward": forward})
 
@@ -65,7 +65,7 @@ def _kinds() -> dict[Any, Any]:
             rows = x.numel() // self.in_features
             if rows < FEW or not (_wide(x) and _wide(self.weight)):
                 return super().forward(x)
-            return _operations()[0](x, self.weight, self.bias)
+            return _product()(x, self.weight, self.bias)
 
     class _Patches:
         """A convolution whose steps are as wide as its kernel is a product, where each input is one patch."""
@@ -74,12 +74,12 @@ def _kinds() -> dict[Any, Any]:
             whole = x.shape[2:] == self.kernel_size == self.stride and self.groups == 1 and not any(self.padding)
             if not whole or not (_wide(x) and _wide(self.weight)):
                 return super().forward(x)  # type: ignore[misc]
-            made = _operations()[0](x.flatten(1), self.weight.flatten(1), self.bias)
+            made = _product()(x.flatten(1), self.weight.flatten(1), self.bias)
             return made.view(*made.shape, *(1 for _ in self.kernel_size))
 
     class QuickGELU(QuickGELUActivation):  # type: ignore[misc]
         def forward(self, x: Any) -> Any:
-            return _operations()[1](x) if _wide(x) else super().forward(x)
+            return _gate()(x) if _wide(x) else super().forward(x)
 
     if onednn() is None:
         return {QuickGELUActivation: QuickGELU}
@@ -94,7 +94,7 @@ def _wide(x: Any) -> bool:
 
 
 @cache
-def _operations() -> tuple[Any, Any, Any]:
+def _product() -> Any:
     import torch
 
     class Product(torch.autograd.Function):  # type: ignore[misc]
@@ -116,6 +116,13 @@ def _operations() -> tuple[Any, Any, Any]:
                 slopes.sum(0) if to_bias else None,
             )
 
+    return Product.apply
+
+
+@cache
+def _gate() -> Any:
+    import torch
+
     class Gate(torch.autograd.Function):  # type: ignore[misc]
         """x σ(1.702 x) = silu(1.702 x) / 1.702: two operations each way, where there were three and five."""
 
@@ -129,6 +136,13 @@ def _operations() -> tuple[Any, Any, Any]:
         def backward(ctx: Any, slope: Any) -> Any:
             (scaled,) = ctx.saved_tensors
             return torch.ops.aten.silu_backward(slope, scaled)
+
+    return Gate.apply
+
+
+@cache
+def _rms_norm() -> Any:
+    import torch
 
     class Norm(torch.autograd.Function):  # type: ignore[misc]
         """x r w with r = 1 / √(mean x² + ε) (Zhang & Sennrich 2019, "Root Mean Square Layer Normalization")."""
@@ -150,4 +164,4 @@ def _operations() -> tuple[Any, Any, Any]:
             along = torch.linalg.vecdot(inner, x).unsqueeze(-1)
             return inner.mul_(rate).addcmul_(x, along.mul_(rate.pow(3)).div_(-x.shape[-1])), to_weight, None
 
-    return Product.apply, Gate.apply, Norm.apply
+    return Norm.apply

@@ -54,6 +54,8 @@ class HuggingFaceTrainer:
         rows, eval_rows = self._measured(setting, train, val)
         said = {t for r in rows for t in setting.family.answer_ids(setting.loaded.processor, r.answer)}
         tuned = _tuning.make_trainable(setting.loaded, setting.family, model, options, said)
+        if options.gradient_checkpointing:
+            _loop.recompute(tuned)
         setting = setting._replace(loaded=Loaded(tuned, setting.loaded.processor))
         steps, history = self._train(setting, rows, eval_rows, run)
         return _finish(run, history, steps)
@@ -135,8 +137,6 @@ class HuggingFaceTrainer:
             setting.autocast,
             lambda _: _reading.read_cer(setting.loaded, eval_rows, family, setting.dialect, options, data.features)._asdict(),
         )
-        if options.gradient_checkpointing:
-            _loop.recompute(tuned)
         loop = _loop.build(tuned, _arguments(options, place, total, begun=last is not None), work, [_watch.callback(watch)])
         if last is not None:
             LOG.info("going on from step %d of %d", step, total)
