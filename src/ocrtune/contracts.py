@@ -205,6 +205,9 @@ class Benchmark(Protocol):
     def load(self, place: Path | None) -> list[Sample]:
         """From a local file or folder in one of the forms it is published in, else from the hub. Raises InputError."""
 
+    def describe(self) -> dict[str, str]:
+        """What else decides on its figures and belongs to their protocol, such as an optional dictionary that was there."""
+
     def score(self, sample: Sample, prediction: Prediction, profile: str) -> Score:
         """One answer by the rule of `profile`. Its metric is the benchmark's name."""
 

@@ -149,6 +149,17 @@ EXPORTERS: Shelf[Exporter] = Shelf(
     },
 )
 
-BENCHMARKS: Shelf[Benchmark] = Shelf("benchmarks", {})
+BENCHMARKS: Shelf[Benchmark] = Shelf(
+    "benchmarks",
+    {
+        "ocrbench": "ocrtune.benchmarks.ocrbench:OcrBench",
+        "ocrbench-v2": "ocrtune.benchmarks.ocrbench_v2:OcrBenchV2",
+        "mws-vision-bench": "ocrtune.benchmarks.mws:MwsVisionBench",
+        "docvqa": "ocrtune.benchmarks.docvqa:DocVqa",
+        "infovqa": "ocrtune.benchmarks.docvqa:InfoVqa",
+        "chartqa": "ocrtune.benchmarks.chartqa:ChartQa",
+        "mme": "ocrtune.benchmarks.mme:Mme",
+    },
+)
 
 SHELVES = (SOURCES, GENERATORS, DIALECTS, ENGINES, METRICS, BENCHMARKS, FAMILIES, TRAINERS, EXPORTERS)

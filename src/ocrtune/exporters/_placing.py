@@ -18,7 +18,7 @@ from ocrtune.exporters._tables import Cell, Grid, grids
 from ocrtune.exporters._wording import plain
 
 Direction = Literal["right", "down", "up"]
-MOST_DRIFT = 1.35  # heights of its highest word, by which words of a level line are off
+SHARED, MOST_DRIFT = 0.6, 2.0  # of a level line: what all words share of the lowest, the whole in heights of its highest words
 UNEVEN = 0.1  # of their distance, by which ideographs of one word may be off
 LINE_PITCH = 1.25  # usual distance of lines in letter sizes
 TALL = 1.5  # a word this much higher than wide is written downwards or upwards
@@ -161,12 +161,19 @@ def _evened(line: Placed) -> Placed:
     line = [one._replace(spaced=separated(one.text, other.text)) for one, other in pairwise(line)] + line[-1:]
     if any(piece.start[1] != piece.end[1] for piece in line):
         return line
-    tops, feet = [piece.upper[1] for piece in line], [piece.start[1] for piece in line]
-    heights = sorted(foot - top for foot, top in zip(feet, tops, strict=True))
-    top, foot = min(tops), max(feet)
-    if foot - top > MOST_DRIFT * heights[-2 if len(line) > 3 else -1]:  # one word may be a bracket over two lines
+    top, foot = min(piece.upper[1] for piece in line), max(piece.start[1] for piece in line)
+    if not _shares_a_band(line, foot - top):
         return line
     return _joined([p._replace(start=(p.start[0], foot), end=(p.end[0], foot), upper=(p.upper[0], top)) for p in line])
+
+
+def _shares_a_band(line: Placed, whole: float) -> bool:
+    """Whether all words stand on one foot, though their boxes end where their ink does: the small letters of all are at one
+    height. In a slanting line they are not. One word may be a bracket over two lines."""
+    letters = [piece for piece in line if any(map(str.isalnum, piece.text))] or line
+    heights = sorted(piece.start[1] - piece.upper[1] for piece in letters)
+    shared = min(piece.start[1] for piece in letters) - max(piece.upper[1] for piece in letters)
+    return shared >= SHARED * heights[0] and whole <= MOST_DRIFT * heights[-2 if len(heights) > 3 else -1]
 
 
 def _joined(line: Placed) -> Placed:

@@ -7,10 +7,10 @@ import logging
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from datetime import UTC, datetime
+from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from ocrtune import __version__
 from ocrtune.exporters._placing import wrap
 from ocrtune.fonts import Face, covering
 
@@ -44,7 +44,7 @@ class Typesetter:
         self.pdf.set_auto_page_break(False)
         self.pdf.set_margin(0)
         self.pdf.set_title(title)
-        self.pdf.set_producer(f"ocrtune {__version__}")
+        self.pdf.set_producer(f"ocrtune {version('ocrtune')}")
         self._faces = covering(text)
         self._added: dict[tuple[int, bool], Any] = {}
         self._widths: dict[tuple[str, int, bool], float] = {}

@@ -6,10 +6,10 @@ import contextlib
 import io
 import logging
 from collections.abc import Iterator
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from ocrtune import __version__
 from ocrtune.contracts import Artefact
 from ocrtune.core import Document, ImageRef, Page
 from ocrtune.core.document import Point
@@ -251,7 +251,7 @@ def _rectangle(array: Any) -> tuple[float, float, float, float] | None:
 
 
 def _saved(pdf: Any, stem: str, *, kept: bool) -> bytes:
-    producer = f"ocrtune {__version__}"
+    producer = f"ocrtune {version('ocrtune')}"
     if pdf.Root.get("/Metadata") is not None:
         with contextlib.suppress(ValueError, TypeError, RuntimeError), pdf.open_metadata(set_pikepdf_as_editor=False) as xmp:
             xmp["pdf:Producer"] = producer

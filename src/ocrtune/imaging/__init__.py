@@ -12,6 +12,7 @@ from ocrtune.imaging._opening import (
     frame_count,
     frame_sizes,
     open_image,
+    open_plain,
     raster,
 )
 from ocrtune.imaging._pdfs import (
@@ -41,6 +42,7 @@ __all__ = [
     "load_pdf",
     "open_image",
     "open_pdf",
+    "open_plain",
     "page_size",
     "perceptual_hash",
     "raster",

@@ -29,12 +29,19 @@ FORMATS = ("PNG", "JPEG", "MPO", "TIFF", "WEBP", "BMP", "DIB", "GIF", "PPM", "JP
 HEIF_BRANDS = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1")
 
 
-def open_image(path: Path | str, *, frame: int = 0, fit: Size | None = None) -> Image:
+def open_image(path: Path | str, *, frame: int = 0) -> Image:
     """The picture as upright RGB: EXIF orientation applied, transparency laid on white (on black
     where white letters would vanish), the given frame of several, counted from 0.
 
-    `fit`, where given, is the size (upright) that the caller will scale to: what can be decoded at less than its full size is.
     Raises InputError saying why when the file is missing, empty, no image, cut short, of zero size or absurdly large.
+    """
+    return open_plain(path, frame=frame).convert("RGB")
+
+
+def open_plain(path: Path | str, *, frame: int = 0, fit: Size | None = None) -> Image:
+    """Like `open_image`, but "L" where the file is grey or black and white: a third of the work and of the memory.
+
+    `fit`, where given, is the size (upright) that the caller will scale to: what can be decoded at less than its full size is.
     """
     file = Path(path)
     name = str(file) if frame == 0 else f"{file}, frame {frame + 1}"
@@ -46,7 +53,7 @@ def open_image(path: Path | str, *, frame: int = 0, fit: Size | None = None) -> 
             image.draft(None, (fit.height, fit.width) if UPRIGHT.get(_orientation(image)) in SIDEWAYS else fit)
         image.load()
         turn = UPRIGHT.get(_orientation(image))  # after loading: Pillow turns TIFFs by itself
-        return _to_rgb(image if turn is None else image.transpose(turn))
+        return _plain(image if turn is None else image.transpose(turn))
 
 
 class Raster(NamedTuple):
@@ -167,15 +174,16 @@ def _check_size(width: int, height: int, name: str) -> None:
         )
 
 
-def _to_rgb(image: Image) -> Image:
-    import numpy as np
-    from PIL import Image as Pillow
-
+def _plain(image: Image) -> Image:
+    """ "RGB", or "L" where no pixel can have a colour."""
     if image.mode == "RGB":
         return image
     if image.mode.startswith("I") or image.mode == "F":
         return _stretch(image)
     if "A" in image.mode or image.mode == "PA" or "transparency" in image.info:
+        import numpy as np
+        from PIL import Image as Pillow
+
         layered = image.convert("RGBA")
         alpha = layered.getchannel("A")
         paper = Pillow.new("RGB", layered.size, (255, 255, 255))
@@ -184,7 +192,7 @@ def _to_rgb(image: Image) -> Image:
             paper = Pillow.new("RGB", layered.size, (0, 0, 0))
             paper.paste(layered, mask=alpha)
         return paper
-    return image.convert("RGB")
+    return image.convert("L" if image.mode in ("1", "L") else "RGB")
 
 
 def _stretch(image: Image) -> Image:
@@ -195,7 +203,7 @@ def _stretch(image: Image) -> Image:
     values = np.asarray(image, dtype=np.float64)
     low, high = (0.0, 65535.0) if image.mode.startswith("I") else (float(values.min()), float(values.max()))
     grey = (values - low) / max(high - low, 1e-9) * 255.0
-    return Pillow.fromarray(grey.clip(0, 255).astype(np.uint8)).convert("RGB")
+    return Pillow.fromarray(grey.clip(0, 255).astype(np.uint8))
 
 
 def file_size(file: Path) -> int:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ocrtune.core import Size
-from ocrtune.imaging import MAX_PAGE_PIXELS, SIDEWAYS, UPRIGHT, frame_sizes, open_image, raster
+from ocrtune.imaging import MAX_PAGE_PIXELS, SIDEWAYS, UPRIGHT, frame_sizes, open_plain, raster
 from ocrtune.rendering._kinds import kind
 from ocrtune.rendering._layer import layer
 from ocrtune.rendering._sheets import is_coloured, own_jpeg, sheet, sizes, upright_size, view
@@ -122,9 +122,9 @@ def _seen(request: Request, shelf: Shelf) -> Image:
             page.close()
     size = request.size
     fit = size if size is None or request.turn % 180 == 0 else Size(size.height, size.width)
-    image = open_image(request.path, frame=(request.page or 1) - 1, fit=fit)
+    image = open_plain(request.path, frame=(request.page or 1) - 1, fit=fit)
     if fit is not None and image.size != fit:
-        image = image.resize(fit, Pillow.Resampling.LANCZOS, reducing_gap=2.0)
+        image = image.resize(fit, Pillow.Resampling.BICUBIC, reducing_gap=3.0)
     return image.transpose(Pillow.Transpose(TURNS[request.turn])) if request.turn else image
 
 

@@ -26,9 +26,9 @@ def _four(number: str) -> re.Pattern[str]:
     return re.compile(rf"[(\[]\s*({number})\s*,\s*({number})\s*,\s*({number})\s*,\s*({number})\s*[)\]]")
 
 
-_WHOLE = _four(r"\d+")
-_DECIMAL = _four(r"\d+\.?\d*")
-_BRACKETED = re.compile(r"[\[(]\s*([^\[\]()]*?)\s*[\])]")
+_WHOLE = _four(r"\d++")
+_DECIMAL = _four(r"\d++(?:\.\d*+)?+")
+_BRACKETED = re.compile(r"[\[(]([^\[\]()]*+)[\])]")
 
 
 def last_box(text: str, *, limit: float, decimals: bool = False) -> Corners | None:
@@ -82,7 +82,7 @@ def read_words(answer: str) -> list[Word]:
         literal = None
     rows: list[list[str]] = []
     if literal is None:
-        rows = [group.split(",", 4) for group in _BRACKETED.findall(answer)]
+        rows = [group.strip().split(",", 4) for group in _BRACKETED.findall(answer)]
     elif isinstance(literal, list | tuple):
         rows = [[str(x) for x in row] for row in literal if isinstance(row, list | tuple)]
     return list(dict.fromkeys(word for row in rows if len(row) >= 5 and (word := _word(row))))

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from ocrtune.scoring.literals import read_literal
 
 _FENCE = re.compile(r"```(?:python|json)?\n(.*?)\n```", re.DOTALL | re.IGNORECASE)
-_PAIR = re.compile(r"""["']?([\w\s]+)["']?\s*[:=]\s*["']?([^\n,"'{}]+)["']?""")
+_KEY = re.compile(r"[\w\s]++")
+_VALUE = re.compile(r"""["']?\s*[:=]\s*["']?([^\n,"'{}]+)["']?""")
 
 Accepted = dict[str, list[object]]
 
@@ -44,9 +45,22 @@ def _parse(content: str) -> object:
             return parsed
     except ValueError:
         pass
-    found = _PAIR.findall(content)
     # The published code looks for pairs also inside a literal that is no dictionary, and fails when it finds some.
-    return None if parsed is not None else {key.strip(): value.strip() for key, value in found}
+    return dict(_loose_pairs(content)) if parsed is None else None
+
+
+def _loose_pairs(text: str) -> Iterator[tuple[str, str]]:
+    """Words, perhaps quoted, a colon or equals sign, and what follows up to a comma, quote, brace or line break.
+
+    Published as one pattern that takes a minute on a long answer without any colon: it tries every part of every run of words,
+    and whether one is a key depends on its end alone.
+    """
+    start = 0
+    while key := _KEY.search(text, start):
+        value = _VALUE.match(text, key.end())
+        if value:
+            yield key.group().strip(), value.group(1).strip()
+        start = (value or key).end()
 
 
 def accepted_values(reference: str | Mapping[str, object]) -> Accepted:

@@ -156,7 +156,8 @@ def _published(rows: Sequence[tuple[Sample, Prediction, Decoded]], scoring: Scor
         return None
     profile = scoring.profile or benchmark.profiles[0]
     scores = [benchmark.score(sample, prediction, profile) for sample, prediction, _ in rows]
-    protocol = {"benchmark": benchmark.name, "profile": profile, "revision": benchmark.revision or "unknown"}
+    made = {"benchmark": benchmark.name, "profile": profile, "revision": benchmark.revision or "unknown"}
+    protocol = {**made, **benchmark.describe()}
     return _Published(benchmark.name, scores, benchmark.table([s for s, _, _ in rows], scores, profile), protocol)
 
 

@@ -60,6 +60,18 @@ def test_words_of_a_line_share_its_foot_and_height() -> None:
     assert [piece.spaced for piece in line] == [True, True, False]
 
 
+def test_boxes_that_end_with_the_ink_are_one_line_and_slanting_ones_are_not() -> None:
+    def feet(*tops_and_feet: tuple[int, int]) -> set[float]:
+        boxes = [Box(left=0.2 * n, right=0.2 * n + 0.15, top=t / 1000, bottom=f / 1000) for n, (t, f) in enumerate(tops_and_feet)]
+        words = tuple(Word(text=f"word{n}", box=box) for n, box in enumerate(boxes))
+        return {
+            p.start[1] for line in lines(Page(number=1, width=800, height=1000, regions=(Region(words=words),))) for p in line
+        }
+
+    assert feet((788, 807), (795, 807), (795, 815), (795, 807)) == {0.815}  # "Но может возникнуть воп-"
+    assert len(feet((700, 720), (707, 727), (714, 734), (721, 741))) == 4
+
+
 def test_ideographs_and_words_are_told_apart_by_spaces_as_people_write() -> None:
     def spaced(one: str, other: str) -> bool:
         words = [

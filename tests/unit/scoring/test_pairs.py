@@ -33,6 +33,14 @@ def test_an_answer_is_json_then_a_literal_then_whatever_looks_like_a_pair(answer
     assert read_pairs(answer) == pairs
 
 
+@pytest.mark.parametrize("answer", ["a" * 200_000, "a " * 100_000, "(" + " " * 100_000, "(" + "1" * 100_000, "a:" * 50_000])
+def test_a_looping_answer_is_read_in_no_time(answer: str) -> None:
+    """The published patterns go over each of these in minutes or hours; the test would run into its time limit."""
+    assert len(read_pairs(answer)) <= 1
+    assert read_words(answer) == []
+    assert last_box(answer, limit=2048, decimals=True) is None
+
+
 def test_a_bare_text_of_a_dictionary_is_taken_apart_into_characters() -> None:
     assert accepted_values('{"a": "xy", "b": ["p", "q"]}') == {"a": ["xy"], "b": ["p", "q"]}
     assert accepted_values({"a": "xy"}) == {"a": ["x", "y"]}
