@@ -139,13 +139,15 @@ def _add_picture(pdf: Any, page: Page) -> Any:
     if ref is None:
         return pdf.add_blank_page(page_size=A4)
     try:
-        if is_pdf(ref):
-            seen = picture(ref)
-            return _raster.add_page(pdf, _raster.jpeg(seen, max(seen.size) / _raster.A4_LONG), 0)
         return _raster.add_page(pdf, _raster.raster(Path(ref.path), (ref.page or 1) - 1), ref.turn)
+    except InputError as problem:
+        log.debug("page %d is embedded as it is seen: %s", page.number, problem)
+    try:
+        seen = picture(ref if is_pdf(ref) else ref.model_copy(update={"width": None, "height": None}))
     except InputError as problem:
         log.info("page %d is left empty: %s", page.number, problem)
         return pdf.add_blank_page(page_size=A4)
+    return _raster.add_page(pdf, _raster.jpeg(seen, max(seen.size) / _raster.A4_LONG), 0)
 
 
 # --- the text -----------------------------------------------------------------------------------------------------------------

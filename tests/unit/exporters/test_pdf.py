@@ -15,6 +15,8 @@ from PIL import Image
 from scans import LINES, as_document, drawn, exported, found, jpeg, pdfium_text, pixels, poppler_text
 
 from ocrtune.core import Box, Document, ImageRef, Ledger, Page, Region, Word
+from ocrtune.errors import InputError
+from ocrtune.exporters import _raster
 from ocrtune.exporters.pdf import SearchablePdf
 from ocrtune.imaging import open_image
 from ocrtune.rendering import picture, unlock
@@ -349,6 +351,22 @@ def test_the_same_document_makes_the_same_file(tmp_path: Path) -> None:
 def test_a_picture_that_is_gone_leaves_an_empty_page(tmp_path: Path) -> None:
     made = searchable(as_document(tmp_path / "gone.jpg", (), (100, 100)))
     assert pdfium_text(made) == [""]
+
+
+def test_pictures_that_only_the_renderer_knows_are_embedded_as_they_are_seen(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scan = drawn("en")
+    file = tmp_path / "scan.png"
+    scan.image.save(file)
+
+    def unknown(*_: object) -> None:
+        raise InputError("HEIC")
+
+    monkeypatch.setattr(_raster, "raster", unknown)
+    made = searchable(as_document(file, scan.regions, (620, 438)))
+    assert pdfium_text(made) == [scan.text]
+    assert abs(int(pixels(made)[300, 400].sum()) - sum((250, 247, 240))) < 9
 
 
 def test_a_pdf_that_cannot_be_edited_is_rendered(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
