@@ -7,14 +7,18 @@ because its licence (AGPL) keeps it out of ours:
     python -m venv /tmp/peer && /tmp/peer/bin/pip install pymupdf4llm
     python benchmarks/parse.py /tmp/digital/documents --peer /tmp/peer/bin/python
 
-Figures: CPU-seconds per page of the whole process; of the truth's blocks the share found, and of neighbouring blocks the
-share that follow one another; F1 of headings; mean TEDS of tables; character error rate of the running text. Scans are in
+`--omnidocbench FOLDER` takes the pages of OmniDocBench (its json and `images/`) instead, as PDFs that hold the pictures: there
+both have to recognise the text.
+
+Figures: CPU-seconds per page of the whole process; of the truth's blocks the share found, and of neighbouring blocks the share
+that follow one another; F1 of headings; mean TEDS of tables; character error rate of the running text. Scans are in
 `parse_scans.py`, the order of blocks on human labels in `reading_order.py`, the client of a server in `serve_client.py`.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import re
 import resource
@@ -29,10 +33,11 @@ from pathlib import Path
 from statistics import mean
 from typing import NamedTuple
 
+from PIL import Image
 from rapidfuzz import fuzz
 from rapidfuzz.distance import Levenshtein
 
-from ocrtune.core import Document, Region
+from ocrtune.core import Document, Page, Region
 from ocrtune.scoring.tables import teds, th_to_td
 
 PEER = """
@@ -41,6 +46,8 @@ for name in sys.argv[2:]:
     text = pymupdf4llm.to_markdown(name, header=False, footer=False, show_progress=False)
     pathlib.Path(sys.argv[1], pathlib.Path(name).stem + ".md").write_text(text, "utf-8")
 """
+KINDS = {"title": "section-header", "table": "table", "figure_caption": "caption", "table_caption": "caption"}  # OmniDocBench's
+UNREAD = ("equation_isolated", "figure", "header", "footer", "page_number", "abandon", "text_mask", "unknown_mask")
 HEADINGS = ("title", "section-header")
 RUNNING = ("page-header", "page-footer", "stamp", "picture")
 FOUND = 85.0  # percent, partial ratio from which on a block counts as found
@@ -61,16 +68,42 @@ class Figures(NamedTuple):
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("documents", type=Path, help="folder with PDFs and their truth")
+    parser.add_argument("--omnidocbench", action="store_true", help="the folder holds OmniDocBench pages")
     parser.add_argument("--peer", help="Python of an environment with pymupdf4llm")
     asked = parser.parse_args()
-    files = sorted(asked.documents.glob("*.pdf"))
-    truths = {f.stem: Document.model_validate_json((f.parent / f"{f.stem}.truth.json").read_text("utf-8")) for f in files}
+    with tempfile.TemporaryDirectory() as made:
+        truths = omnidocbench(asked.documents, Path(made)) if asked.omnidocbench else own(asked.documents)
+        measure(sorted((Path(made) if asked.omnidocbench else asked.documents).glob("*.pdf")), truths, asked.peer)
+
+
+def measure(files: Sequence[Path], truths: dict[str, Document], python: str | None) -> None:
     pages = sum(len(truth.pages) for truth in truths.values())
     print(f"{len(files)} documents, {pages} pages")
     print(f"{'':<14}{'CPU-s/page':>12}{'found':>9}{'follows':>9}{'headings':>10}{'TEDS':>8}{'CER':>9}")
     shown("ocrtune", figures(ours, files, truths, pages))
-    if asked.peer:
-        shown("pymupdf4llm", figures(lambda fs, to: peer(asked.peer, fs, to), files, truths, pages))
+    if python:
+        shown("pymupdf4llm", figures(lambda fs, to: peer(python, fs, to), files, truths, pages))
+
+
+def own(folder: Path) -> dict[str, Document]:
+    return {f.stem: Document.model_validate_json(f.with_name(f"{f.stem}.truth.json").read_text("utf-8"))
+            for f in folder.glob("*.pdf")}  # fmt: skip
+
+
+def omnidocbench(folder: Path, into: Path) -> dict[str, Document]:
+    """Each page as a PDF of its picture in `into`, with what people say is on it."""
+    (listing,) = folder.glob("*.json")
+    truths = {}
+    for number, page in enumerate(json.loads(listing.read_text("utf-8"))):
+        picture = folder / "images" / page["page_info"]["image_path"]
+        if not picture.is_file():
+            continue
+        Image.open(picture).convert("RGB").save(into / f"{number:03d}.pdf", resolution=200, quality=95)
+        blocks = sorted((b for b in page["layout_dets"] if b.get("order") is not None), key=lambda b: b["order"])
+        regions = [Region(kind=KINDS.get(b["category_type"], "text"), text=b.get("html") or b.get("text") or "") for b in blocks
+                   if b["category_type"] not in UNREAD]  # fmt: skip
+        truths[f"{number:03d}"] = Document(source=picture.name, pages=(Page(number=1, regions=tuple(regions)),))
+    return truths
 
 
 def shown(name: str, f: Figures) -> None:
@@ -81,7 +114,7 @@ def shown(name: str, f: Figures) -> None:
 
 def ours(files: Sequence[Path], folder: Path) -> None:
     program = str(Path(sys.executable).parent / "ocrtune")
-    how = ["--formats", "md", "--engine", "textlayer", "--into", str(folder / "run"), "--quiet"]
+    how = ["--formats", "md", "--into", str(folder / "run"), "--quiet"]
     command = [program, "parse", *map(str, files), *how]
     subprocess.run(command, check=True, env={**os.environ, "OMP_NUM_THREADS": "1"})
     for file in (folder / "run/documents").glob("*/*.md"):

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 from ocrtune.core import Answer, Box, Failure, ImageRef, Prompt, Region, RegionsTarget, Size
 from ocrtune.errors import EngineError, InputError
 from ocrtune.inference import in_flight
-from ocrtune.layout import Rect, Rule, Span, analyse, figures_in, rules_in
+from ocrtune.layout import Rect, Rule, Span, analyse, figures_in, rules_in, weighed
 from ocrtune.options import EngineOptions
 from ocrtune.plugins import DIALECTS
 from ocrtune.rendering import picture
@@ -127,7 +127,7 @@ class Seeing(Pooled):
             found = self.page(image)
             image = turned(image, found.turn)
             size = Size(*image.size)
-            said = self.arranged(found.spans, size, rules_in(image), figures_in(image, found.spans))
+            said = self.arranged(weighed(image, found.spans), size, rules_in(image), figures_in(image, found.spans))
             return Said(said, (size,), found.turn)
         images = [picture(ref) for ref in prompt.images]
         return Said("\n".join(self.lines(image) for image in images), tuple(Size(*image.size) for image in images))

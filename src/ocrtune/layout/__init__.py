@@ -10,5 +10,6 @@ from ocrtune.layout.lines import letter_height
 from ocrtune.layout.parts import Rect, Rule, Span, SpanWord
 from ocrtune.layout.pictures import figures_in, rules_in
 from ocrtune.layout.reading import order
+from ocrtune.layout.weight import weighed
 
-__all__ = ["Rect", "Rule", "Span", "SpanWord", "analyse", "figures_in", "letter_height", "order", "rules_in"]
+__all__ = ["Rect", "Rule", "Span", "SpanWord", "analyse", "figures_in", "letter_height", "order", "rules_in", "weighed"]
