@@ -45,7 +45,9 @@ def load_pdf(file: Path, password: str | None = None) -> Any:
     except pypdfium2.PdfiumError as cause:
         if _is_locked(cause) and _holds(file, b"/Encrypt"):  # pdfium may repeat what it said of the file before
             said = "the password that was given does not open it" if password else "the PDF is encrypted"
-            raise InputError(f"{file}: {said}", hint="give its password with `parse --password-file`") from cause
+            raise InputError(
+                f"{file}: {said}", hint="give its password with `parse --password-file`, or remove it with `qpdf --decrypt`"
+            ) from cause
         document = _mended(file, password)
         if document is None:
             raise InputError(

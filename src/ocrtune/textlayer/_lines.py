@@ -85,11 +85,12 @@ def _continues(last: Glyph, largest: Glyph, glyph: Glyph) -> bool:
         return False
     if not glyph.upright:
         return True  # only pdfium knows where slanted and vertical lines break
-    if max(largest.height, glyph.height) > 2.2 * min(largest.height, glyph.height):
+    size, usual = glyph.height, largest.height
+    if max(usual, size) > 2.2 * min(usual, size):
         return False
-    if max(_overlap(largest.cell, glyph.cell), _overlap(last.cell, glyph.cell)) < 0.5:
+    if _overlap(largest.cell, glyph.cell) < 0.5 and (largest is last or _overlap(last.cell, glyph.cell) < 0.5):
         return False
-    height = max(last.height, glyph.height)
+    height = max(last.height, size)
     gap, back = glyph.cell[0] - last.cell[2], last.cell[0] - glyph.cell[0]
     if _right_to_left(glyph) or _right_to_left(last):
         return max(gap, last.cell[0] - glyph.cell[2]) < COLUMN_GAP * height
@@ -182,6 +183,8 @@ def _rejoin(lines: Sequence[Line]) -> list[Line]:
 
 def _adjoin(one: Line, other: Line) -> float | None:
     """The gap between two pieces of one line, None when they are not that."""
+    if one.cells[3] <= other.cells[1] or other.cells[3] <= one.cells[1]:
+        return None
     if not (one.upright and other.upright) or one.vertical or other.vertical:
         return None
     height = max(one.height, other.height)
