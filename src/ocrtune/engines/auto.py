@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Sequence
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, NamedTuple
 
 from ocrtune.contracts import Engine
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 log = logging.getLogger("ocrtune")
 
 TEXT_LAYER = "textlayer"
+RAPIDOCR_PACKAGES = ("rapidocr", "onnxruntime")
 SURE = 0.75  # mean confidence of the words from which on no other engine is asked
 WEAK = 0.5  # confidence of a word that may be anything
 MOST_WEAK = 0.15  # of the letters of a page
@@ -75,14 +77,17 @@ class Auto(Pooled):
         """What is not installed is found out now. Only text layers can be read when no OCR is; pages without say so."""
         self._data = tess.installed()
         there, absent = [], []
-        for name in (TESSERACT, RAPIDOCR):
-            try:
-                self._engine(Way(name, self.options.language if name == TESSERACT else None), self.options.layout)
-                there.append(name)
-            except (MissingExtraError, EngineError) as error:
-                if self.options.language and name == TESSERACT:
-                    raise
-                absent.append(f"{error} ({error.hint})" if error.hint else str(error))
+        try:
+            self._engine(Way(TESSERACT, self.options.language), self.options.layout)
+            there.append(TESSERACT)
+        except (MissingExtraError, EngineError) as error:
+            if self.options.language:
+                raise
+            absent.append(f"{error} ({error.hint})")
+        if all(find_spec(package) for package in RAPIDOCR_PACKAGES):
+            there.append(RAPIDOCR)  # loading its models takes longer than reading a page: only when a page asks for it
+        else:
+            absent.append('the Python package rapidocr is not installed (pip install "ocrtune[cpu-ocr]")')
         self._there, self._absent = tuple(there), "; ".join(absent)
 
     def close(self) -> None:
@@ -146,7 +151,11 @@ class Auto(Pooled):
         return max(readings, key=lambda reading: (reading.answer.error is None, reading.sure))
 
     def _read(self, way: Way, prompt: Prompt) -> Reading:
-        answer = self._asked(way, prompt)
+        try:
+            answer = self._asked(way, prompt)
+        except (MissingExtraError, EngineError) as error:
+            failure = Failure(kind="engine", message=f"{way.engine}: {error}")
+            answer = Answer(sample_id=prompt.sample_id, finish="error", error=failure)
         if answer.error is not None or answer.why is not None:
             return Reading(way, answer)
         words = [w for r in self._regions.decode(answer.text or "").regions for w in r.words or () if w.confidence is not None]
