@@ -30,8 +30,9 @@ RESULT = "result.json"
 
 
 class Verb(NamedTuple):
-    """A loaded verb. `records` is false for a verb whose `run` takes no run directory: it answers and leaves nothing;
-    `spreads` is true for one that can work in several processes at once (its module says `SPREADS = True`).
+    """A loaded verb. `records` is false for a verb whose `run` takes no run directory `into`: it answers and leaves nothing, and
+    is told the folder of all `runs` where it asks for it by that name. `spreads` is true for one that can work in several
+    processes at once (its module says `SPREADS = True`).
     """
 
     name: str
@@ -94,7 +95,7 @@ def load_verb(name: str) -> Verb:
     if name not in VERBS:
         raise ConfigError(f"there is no verb {name!r}{closest(name, list(VERBS))}", hint="ocrtune --help lists them")
     module = importlib.import_module(f"ocrtune.verbs.{name}")
-    records = len(inspect.signature(module.run).parameters) > 1
+    records = "into" in inspect.signature(module.run).parameters
     spreads = bool(getattr(module, "SPREADS", False))
     return Verb(name, module.Config, module.run, module.__doc__ or VERBS[name], records, spreads)
 
@@ -121,7 +122,8 @@ def execute(verb: Verb, asked: Mapping[str, Any], *, into: Path | None = None, r
     if processes.count() > 1 and not verb.spreads:
         raise ConfigError(f"{verb.name} works in one process", hint="start it without torchrun or accelerate launch")
     if not verb.records:
-        return Outcome(None, verb.run(config))
+        asks = "runs" in inspect.signature(verb.run).parameters
+        return Outcome(None, verb.run(config, runs=runs) if asks else verb.run(config))
     if not processes.first():
         follower = Follower.of(RunDir.place(verb.name, config, root=runs, into=into), root=runs, fresh=fresh)
         if follower.status == "done":

@@ -7,6 +7,7 @@ Examples:
   ocrtune check annotations/
   ocrtune check train.jsonl boxes/*.xml --strict
   ocrtune check data/receipts --strict --allow one-box-per-picture,no-objects
+  ocrtune check run:prepare-1a2b3c4d
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ from ocrtune.errors import InputError
 from ocrtune.labelling import Finding, LabelReport, Tally
 from ocrtune.options import SourceOptions
 from ocrtune.plugins import SOURCES
+from ocrtune.runs import RunDir
 from ocrtune.sourcing import find_jobs
 
 LISTED = 5
@@ -33,7 +35,7 @@ LISTED = 5
 class Config(SourceOptions):
     """What is looked over."""
 
-    sources: Names = Field(min_length=1, description="files, folders or globs of any kind that `ocrtune` reads, datasets too")
+    sources: Names = Field(min_length=1, description="files, folders, globs or run:<id> of any kind that `ocrtune` reads")
     strict: bool = Field(False, description="fail when there is any defect or a record that cannot be read")
     allow: tuple[str, ...] = Field((), description="kinds of defects that --strict lets pass, e.g. one-box-per-picture")
 
@@ -66,9 +68,10 @@ class Checked(Noun):
         return "\n".join([*lines, "", str(self.labels)])
 
 
-def run(config: Config) -> Checked:
-    """Read everything and tell. Raises InputError with `strict` when something was found."""
-    plan = find_jobs(config.sources)
+def run(config: Config, *, runs: Path = Path("runs")) -> Checked:
+    """Read everything and tell. `runs` is where `run:<id>` is looked for. Raises InputError with `strict` when something was
+    found."""
+    plan = find_jobs(config.sources, lambda name: _path(name, runs))
     options = SourceOptions(**{name: getattr(config, name) for name in SourceOptions.model_fields})
     tally, usable, rejected = Tally(), Counter[str](), list(plan.rejected)
     for job in tqdm(plan.jobs, desc="check", unit="source", mininterval=0.5):
@@ -89,6 +92,10 @@ def run(config: Config) -> Checked:
     if config.strict:
         _refuse(checked, config.allow)
     return checked
+
+
+def _path(name: str, runs: Path) -> Path:
+    return RunDir.open(name, root=runs).resolve(name, "dataset") if name.startswith("run:") else Path(name)
 
 
 def _picture(record: Draft | Rejected) -> str | None:

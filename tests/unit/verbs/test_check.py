@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from PIL import Image
 
+from ocrtune.api import execute, load_verb
 from ocrtune.cli.main import main
 from ocrtune.core import Box, BoxesTarget, ImageRef, Region, Sample
 from ocrtune.errors import InputError
@@ -98,6 +99,17 @@ def test_a_prepared_dataset_is_checked_like_its_sources(tmp_path: Path) -> None:
         prepare.run(config, directory)
     found = checked(tmp_path / "out")
     assert found.by_source == {"dataset": 3} and found.labels.objects == 6 and not found.labels.findings
+
+
+def test_a_run_is_checked_by_its_name(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    voc(tmp_path / "in", "a", ("one", (0, 0, 10, 10)), ("two", (30, 0, 40, 10)))
+    runs, wanted = tmp_path / "runs", {"sources": (str(tmp_path / "in"),), "val": 0, "test": 0, "drop_duplicates": False}
+    made = execute(load_verb("prepare"), wanted, runs=runs).run
+    assert made is not None
+    assert main(["check", f"run:{made.id}", "--runs", str(runs)]) == 0
+    assert "1 usable records (dataset 1)" in capsys.readouterr().out
+    assert main(["check", "run:nothing", "--runs", str(runs)]) != 0
+    assert "no run called 'nothing'" in capsys.readouterr().err
 
 
 def test_a_dataset_that_others_wrote_shows_its_defects(tmp_path: Path) -> None:
