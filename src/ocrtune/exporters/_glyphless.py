@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import functools
 import io
+import itertools
 import unicodedata
 from collections.abc import Iterable
 from typing import Any
@@ -56,6 +57,18 @@ def _kept(character: str) -> str:
     if unicodedata.category(character) not in ("Cc", "Cf", "Cs") or character in JOINERS:
         return character
     return " " if character.isspace() else ""
+
+
+def is_right_to_left(character: str) -> bool:
+    return "\u0590" <= character <= "\u08ff" or "\ufb1d" <= character <= "\ufefc"
+
+
+def painted(text: str) -> str:
+    """Words of Hebrew and Arabic letters in the order in which they stand from left to right, as PDF readers expect them."""
+    if not any(map(is_right_to_left, text)):
+        return text
+    runs = ["".join(run) for _, run in itertools.groupby(text, is_right_to_left)]
+    return "".join(run[::-1] if is_right_to_left(run[0]) else run for run in reversed(runs))
 
 
 class Glyphless:

@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable, Iterable
 
 from ocrtune.core.document import Point
-from ocrtune.exporters._glyphless import Glyphless, advance
+from ocrtune.exporters._glyphless import Glyphless, advance, painted
 from ocrtune.exporters._placing import Piece, Placed, gaps
 
 INVISIBLE = 3
@@ -36,7 +36,7 @@ def _line(line: Placed, on_page: OnPage, font: Glyphless, name: str) -> Iterable
         if following is not None and not piece.spaced:
             length += max(min(gap, size), 0.0)  # or readers see a space between the two
         stretch = min(length / size / advance(piece.text), MOST_STRETCH)
-        codes = font.encode(piece.text)
+        codes = font.encode(painted(piece.text))
         if piece.spaced and gap < WIDE_GAP * size:
             back = round(1000 * advance(" ") - 1000 * gap / size / stretch)
             codes += f"> {back} <{font.encode(' ')}" if back > 0 else font.encode(" ")

@@ -13,7 +13,7 @@ from typing import Literal, NamedTuple
 
 from ocrtune.core import Box, Page, Word
 from ocrtune.core.document import Point
-from ocrtune.exporters._glyphless import advance, is_wide, searchable
+from ocrtune.exporters._glyphless import advance, is_right_to_left, is_wide, searchable
 from ocrtune.exporters._tables import Cell, Grid, grids
 from ocrtune.exporters._wording import plain
 
@@ -149,7 +149,7 @@ def _extent(piece: Piece) -> tuple[float, float, float, float]:
 
 
 def _right_to_left(text: str) -> bool:
-    return any("\u0590" <= c <= "\u08ff" or "\ufb1d" <= c <= "\ufefc" for c in text)
+    return any(map(is_right_to_left, text))
 
 
 def _evened(line: Placed) -> Placed:
@@ -234,7 +234,7 @@ def spread(text: str, box: Box, ratio: float) -> Iterator[Placed]:
 def _wrapped(asked: Sequence[str], width: float, height: float) -> list[str]:
     """Lines broken so that letters of the usual shape fill the box."""
     total = sum(map(advance, asked))
-    estimated = math.sqrt(total * height / (width * LINE_PITCH))
+    estimated = min(math.sqrt(total * height / (width * LINE_PITCH)), 2 * total)  # no more lines than letters
     if len(asked) >= estimated - 0.5:
         return list(asked)
     room = max(total / max(round(estimated), 1), max(map(advance, asked)) / max(round(estimated), 1), 1.0)
@@ -275,6 +275,12 @@ def _spaced(line: str, left: float, size: float, *, foot: float, upper: float) -
         end = at + advance(word) * size
         placed.append(Piece(word, (at, foot), (end, foot), (at, upper), spaced=True))
         at = end + advance(" ") * size
+    if 2 * sum(map(is_right_to_left, line)) > len(line):
+        ends = left + placed[-1].end[0]
+        placed = [
+            p._replace(start=(ends - p.end[0], foot), end=(ends - p.start[0], foot), upper=(ends - p.end[0], upper))
+            for p in placed
+        ]
     return [*placed[:-1], placed[-1]._replace(spaced=False)]
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 import zlib
 from pathlib import Path
 
@@ -136,6 +137,21 @@ def test_columns_of_vertical_text_are_copied_downwards_from_right_to_left(tmp_pa
     made = searchable(as_document(file, (Region(words=(column,)),), (1000, 1000)))
     assert pdfium_text(made)[0].split() == ["夜來風雨聲"] == poppler_text(made, tmp_path)[0].split()
     assert found(made, "風")[0][1] == pytest.approx(0.236, abs=0.02)
+
+
+@pytest.mark.parametrize("words", [["שלום", "עולם", "טוב"], ["مرحبا", "بالعالم", "12", "الجميل"]])
+def test_text_from_right_to_left_is_copied_and_found_as_it_is_typed(words: list[str], tmp_path: Path) -> None:
+    file = tmp_path / "scan.png"
+    Image.new("L", (1000, 300), 255).save(file)
+    boxes = [Box(left=0.75 - 0.2 * n, right=0.9 - 0.2 * n, top=0.3, bottom=0.5) for n in range(len(words))]
+    placed = tuple(Word(text=text, box=box) for text, box in zip(words, boxes, strict=True))
+    spread = Region(text=" ".join(words), box=Box(left=0.1, right=0.9, top=0.3, bottom=0.5))
+    for region in (Region(words=placed), spread):
+        made = searchable(as_document(file, (region,), (1000, 300)))
+        assert pdfium_text(made)[0].split() == words
+        assert re.sub("[\u202a-\u202c]", "", poppler_text(made, tmp_path)[0]).split() == words
+    made = searchable(as_document(file, (Region(words=placed),), (1000, 300)))
+    assert found(made, words[1])[0] == pytest.approx(boxes[1].to_pixels(1, 1), abs=0.003)
 
 
 def test_words_of_a_slanting_scan_lie_along_their_lines(tmp_path: Path) -> None:
