@@ -11,8 +11,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
-from ocrtune.contracts import Dialect, Family, Weights
+from ocrtune.contracts import Dialect, Family
 from ocrtune.core import ImageRef, Noun, Sample, Size
+from ocrtune.core.weights import Weights
 from ocrtune.errors import InputError
 from ocrtune.imaging import IMAGE_SUFFIXES, frame_count, open_image, open_pdf, page_size
 from ocrtune.memory import Row

@@ -13,7 +13,7 @@ import math
 from collections.abc import Callable
 from typing import Literal, NamedTuple
 
-from ocrtune.contracts import Stack, Weights
+from ocrtune.core.weights import Stack, Weights
 from ocrtune.errors import ConfigError
 
 Method = Literal["lora", "qlora", "full"]

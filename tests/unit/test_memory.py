@@ -12,8 +12,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ocrtune import memory
-from ocrtune.contracts import Ask, LoadOptions, Matrices, Stack, Weights
+from ocrtune.contracts import Ask, LoadOptions
 from ocrtune.core import Size
+from ocrtune.core.weights import Matrices, Stack, Weights
 from ocrtune.errors import ConfigError
 from ocrtune.memory import GIB, Method, Row, Tuning
 from ocrtune.models import family_for, model_ref

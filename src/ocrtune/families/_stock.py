@@ -7,8 +7,9 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any, Literal
 
-from ocrtune.contracts import AS_STORED, Ask, Coordinates, Encoded, Forced, Loaded, LoadOptions, Reading, Weights
+from ocrtune.contracts import AS_STORED, Ask, Coordinates, Encoded, Forced, Loaded, LoadOptions, Reading
 from ocrtune.core import ModelRef, Size
+from ocrtune.core.weights import Weights
 from ocrtune.errors import ConfigError
 from ocrtune.families import _features, _generation, _loading, _merging, _packing, _sequences, _tree, _weighing
 

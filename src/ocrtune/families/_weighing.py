@@ -6,8 +6,8 @@ from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
-from ocrtune.contracts import Matrices, Stack, Weights
 from ocrtune.core import ModelRef
+from ocrtune.core.weights import Matrices, Stack, Weights
 from ocrtune.errors import ModelError, extra
 from ocrtune.families._loading import _foreign_errors, quiet
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from ocrtune.contracts import AS_STORED, Loaded, LoadOptions, Weights
+from ocrtune.contracts import AS_STORED, Loaded, LoadOptions
 from ocrtune.core import ModelRef
+from ocrtune.core.weights import Weights
 from ocrtune.errors import ModelError
 from ocrtune.families import _dots
 from ocrtune.families._dots.framing import DEFAULT, PLACE, TEMPLATES

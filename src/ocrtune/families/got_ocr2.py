@@ -6,8 +6,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from ocrtune.contracts import Ask, Encoded, LoadOptions, Weights
+from ocrtune.contracts import Ask, Encoded, LoadOptions
 from ocrtune.core import ModelRef, Size
+from ocrtune.core.weights import Weights
 from ocrtune.errors import ConfigError
 from ocrtune.families import _native, _sequences
 from ocrtune.families._stock import Stock

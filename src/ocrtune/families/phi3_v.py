@@ -6,8 +6,9 @@ from __future__ import annotations
 import math
 from typing import Any, NoReturn
 
-from ocrtune.contracts import AS_STORED, LoadOptions, Weights
+from ocrtune.contracts import AS_STORED, LoadOptions
 from ocrtune.core import ModelRef, Size
+from ocrtune.core.weights import Weights
 from ocrtune.errors import ModelError
 from ocrtune.families._stock import Stock
 

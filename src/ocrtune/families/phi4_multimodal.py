@@ -9,8 +9,9 @@ import math
 from pathlib import Path
 from typing import Any
 
-from ocrtune.contracts import AS_STORED, Loaded, LoadOptions, Weights
+from ocrtune.contracts import AS_STORED, Loaded, LoadOptions
 from ocrtune.core import ModelRef, Size
+from ocrtune.core.weights import Weights
 from ocrtune.errors import ConfigError, InputError, ResourceError, extra
 from ocrtune.families._stock import Stock
 

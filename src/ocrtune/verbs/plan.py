@@ -26,8 +26,9 @@ from tqdm import tqdm
 
 from ocrtune import lengths, memory
 from ocrtune.config import Names, Section
-from ocrtune.contracts import Family, LoadOptions, Weights
+from ocrtune.contracts import Family, LoadOptions
 from ocrtune.core import ModelRef, Size
+from ocrtune.core.weights import Weights
 from ocrtune.errors import ConfigError, InputError, ModelError
 from ocrtune.lengths import Lengths, Measured, PatchRuler, ProcessorRuler, Ruler
 from ocrtune.memory import GIB, Card, Row, Tuning

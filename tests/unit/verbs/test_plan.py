@@ -15,8 +15,8 @@ from pydantic import ValidationError
 
 from ocrtune import lengths
 from ocrtune.cli.main import main
-from ocrtune.contracts import Stack, Weights
 from ocrtune.core import ImageRef, Sample, Score, Size, TextTarget
+from ocrtune.core.weights import Stack, Weights
 from ocrtune.dialects.plain import Plain
 from ocrtune.errors import ConfigError, InputError, ModelError
 from ocrtune.lengths import Page, PatchRuler
