@@ -7,7 +7,8 @@ Every verb of the command line is a function of the same name with the same opti
     data = ocrtune.prepare(sources=["scans/"])
     tuned = ocrtune.train(data=data, model="some/checkpoint")
 
-`ocrtune.pages("scan.pdf")` reads documents page by page. Importing this package is cheap; a verb is loaded when it is first named.
+`ocrtune.pages("scan.pdf")` reads documents page by page. Importing this package is cheap; a verb is loaded when it is first
+named.
 """
 
 from __future__ import annotations

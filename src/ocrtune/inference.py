@@ -38,7 +38,7 @@ def predict(samples: Sequence[Sample], dialect: Dialect, engine: Engine, run: Ru
 
 
 def predictions(samples: Sequence[Sample], dialect: Dialect, engine: Engine, run: RunDir, *, max_tokens: int = 1024,
-                retries: int = 2, temperature: float | None = None) -> Iterator[Prediction]:  # fmt: skip
+                retries: int = 2, temperature: float | None = None) -> Generator[Prediction]:  # fmt: skip
     """Ask the open `engine` about every sample; one prediction each as soon as it is final, failures included.
 
     Prompts are built lazily, as the engine has room. Each finished sample is appended to `predictions.jsonl` of the run
