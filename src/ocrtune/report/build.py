@@ -130,6 +130,7 @@ def _section(view: ComparisonView, index: int) -> dict[str, Any]:
         "found": found,
         "metric": metric_name(found.metric),
         "better_when": found.direction,
+        "statement": found.statement,
         "tone": {"better": "better", "worse": "worse"}.get(found.verdict, "unsure"),
         "relative": f"{(found.tuned / found.base - 1) * 100:+.0f} %".replace("-", "−") if found.base else None,
         "base_name": view.base.name,

@@ -15,6 +15,7 @@ from ocrtune.slicing import with_length
 from ocrtune.stats import Comparison, Pair, Plan, Rule, compare, corrected, pair
 from ocrtune.taxonomy import Mistakes, Reply, mistakes, total
 from ocrtune.verbs._sides import Result, protocol_differences, refuse_different_benchmarks
+from ocrtune.verbs._verdict import doubted
 from ocrtune.verbs.score import attributed
 
 NOTES = {"length": "cut off at the token limit", "loop": "fell into a loop"}
@@ -48,12 +49,6 @@ def contrasts(base: Result, candidates: Mapping[str, Result], how: How) -> list[
     return [c._replace(comparisons=_warned([next(judged) for _ in c.comparisons], c)) for c in found]
 
 
-def doubted(base: Result, tuned: Result) -> str:
-    """Why a comparison of the two is not to be believed, as the beginning of a sentence; "" when nothing speaks against it."""
-    sides = [f"{name}: {'; '.join(side.doubts)}" for name, side in (("base", base), ("tuned", tuned)) if side.doubts]
-    return f"Suspect ({'. '.join(sides)}). " if sides else ""
-
-
 def view(contrast: Contrast) -> ComparisonView:
     """All that the report shows of a contrast."""
     base, tuned = contrast.base, contrast.tuned
@@ -84,7 +79,7 @@ def _contrast(heading: str, base: Result, tuned: Result, how: How) -> Contrast:
 
 def _warned(found: Sequence[Comparison], contrast: Contrast) -> list[Comparison]:
     """A doubtful side is what is said first."""
-    doubt = doubted(contrast.base, contrast.tuned)
+    doubt = doubted(contrast.base.doubts, contrast.tuned.doubts)
     return [one.model_copy(update={"statement": doubt + one.statement}) for one in found]
 
 

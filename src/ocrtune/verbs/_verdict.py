@@ -27,6 +27,12 @@ def verdict(views: Mapping[str, ComparisonView], candidates: Sequence[str]) -> d
     }
 
 
+def doubted(base: Sequence[str], tuned: Sequence[str]) -> str:
+    """Why a comparison is not to be believed, as the beginning of its statement; "" when nothing speaks against it."""
+    sides = [f"{name}: {'; '.join(doubts)}" for name, doubts in (("base", base), ("tuned", tuned)) if doubts]
+    return f"Suspect ({'. '.join(sides)}). " if sides else ""
+
+
 def worse_pages(view: ComparisonView) -> list[PageView]:
     """The regressions, the largest first."""
     sign = 1 if view.comparison.direction == "lower" else -1
@@ -74,7 +80,7 @@ def _told(view: ComparisonView, *, alone: bool) -> str:
     lines = [] if alone else [f"— {view.title} —"]
     lines += [f"SUSPECT {name}: {doubt}" for name, side in _sides(view) for doubt in side.doubts]
     lines += [
-        view.comparison.statement,
+        _statement(view),
         "",
         f"{'metric':<14}{'base':>9}{'tuned':>9}{'change':>10}   {'95 % interval':<20}{'p (Holm)':>9}",
     ]
@@ -87,6 +93,11 @@ def _told(view: ComparisonView, *, alone: bool) -> str:
             lines += ["", f"{one.metric}, sample by sample:", *one.crossed.lines()]
     lines += [f"protocol differs in {d.key}: {d.base} → {d.tuned}" for d in view.protocol_differences]
     return "\n".join(lines)
+
+
+def _statement(view: ComparisonView) -> str:
+    """Where the doubts stand above it already."""
+    return view.comparison.statement.removeprefix(doubted(view.base.doubts, view.tuned.doubts))
 
 
 def _sides(view: ComparisonView) -> tuple[tuple[str, Side], tuple[str, Side]]:
@@ -106,7 +117,7 @@ def markdown(title: str, views: Sequence[ComparisonView], charts: Sequence[str])
 def _section(view: ComparisonView) -> list[str]:
     found = view.comparison
     parts = [f"> **Suspect**, {name}: {_cell(doubt)}" for name, side in _sides(view) for doubt in side.doubts]
-    parts += [f"**{SIGNS[found.verdict]}** — {_cell(found.statement)}", _metrics(view)]
+    parts += [f"**{SIGNS[found.verdict]}** — {_cell(_statement(view))}", _metrics(view)]
     parts += [_crossed(one) for one in (found, *view.others) if one.crossed is not None]
     parts.append(
         _grid(("replies", "base", "tuned"), [(n, *(getattr(s.estimates[0], n) for _, s in _sides(view))) for n in COUNTS])

@@ -5,6 +5,7 @@ Examples:
   ocrtune compare run:evaluate-base1234 run:evaluate-lora run:evaluate-full run:evaluate-other
   ocrtune compare runs/evaluate-base1234 runs/evaluate-tuned567 --metric wer --fail-if-worse cer,wer
   ocrtune compare run:score-aa run:score-bb --resamples 20000 --seed 7 --attributes layout.json
+  ocrtune compare base_samples.jsonl tuned_samples.jsonl --benchmark ocrbench --profile official
   ocrtune compare run:ru-base run:ru-tuned --also '{"English": {"a": "run:en-base", "b": "run:en-tuned"}}'
 """
 
@@ -24,6 +25,7 @@ from ocrtune.report import ComparisonView, ProtocolDifference, render
 from ocrtune.report.figures import draw
 from ocrtune.runs import RunDir
 from ocrtune.stats import Comparison, Plan
+from ocrtune.verbs import score
 from ocrtune.verbs._contrasts import How, contrasts, view
 from ocrtune.verbs._sides import Result, read_result, training_curve
 from ocrtune.verbs._verdict import markdown, summary, verdict
@@ -36,7 +38,9 @@ log = logging.getLogger("ocrtune")
 class Runs(Section):
     """Two results on the same benchmark."""
 
-    a: str = Field(description="the base: an evaluate or score run (run:<id> or its folder)")
+    a: str = Field(
+        description="the base: an evaluate or score run (run:<id> or its folder), or a file of published answers, which is scored"
+    )
     b: str = Field(description="the candidate, read from the same samples")
 
 
@@ -44,6 +48,13 @@ class Config(Runs):
     """What is compared, and how sure one wants to be."""
 
     others: Names = Field((), description="more candidates, each against the base", json_schema_extra={"positional": True})
+    benchmark: str | None = Field(
+        None, description="for files of published answers: the benchmark by whose rules they are scored"
+    )
+    profile: str | None = Field(None, description="for files of published answers: version of the benchmark's scorer")
+    data: str | None = Field(
+        None, description="for files of published answers: the benchmark's data, where they do not say enough"
+    )
     metric: str | None = Field(None, description="metric the verdict goes by; the first one of the runs when absent")
     fail_if_worse: Names = Field(
         (), description="metrics for a gate: the exit code is 11 when one of them is significantly worse in any comparison"
@@ -86,7 +97,7 @@ def run(config: Config, into: RunDir) -> Compared:
     how = How(config.metric, Plan(config.resamples, config.seed), config.attributes)
     found = contrasts(base, candidates, how)
     for heading, runs in config.also.items():
-        found += contrasts(read_result(runs.a, into), {heading: read_result(runs.b, into)}, how)
+        found += contrasts(_result(runs.a, config, into), {heading: _result(runs.b, config, into)}, how)
     views = {one.heading: view(one) for one in found}
     worse = _worse(config.fail_if_worse, list(views.values()))
     first = next(iter(views.values()))
@@ -114,16 +125,29 @@ def run(config: Config, into: RunDir) -> Compared:
 
 def _main(config: Config, into: RunDir) -> tuple[Result, dict[str, Result]]:
     """The base, and the candidates by heading: a single one has the heading of the options."""
-    base, first = read_result(config.a, into), read_result(config.b, into)
+    base, first = _result(config.a, config, into), _result(config.b, config, into)
     if not config.others:
         return base, {config.heading: first}
     candidates: dict[str, Result] = {}
-    for result in (first, *(read_result(name, into) for name in config.others)):
+    for result in (first, *(_result(name, config, into) for name in config.others)):
         heading = f"{config.heading}: {result.run.id}"
         if heading in candidates:
             raise ComparisonError(f"{result.run.id} is given twice", hint="name each candidate once")
         candidates[heading] = result
     return base, candidates
+
+
+def _result(name: str, config: Config, into: RunDir) -> Result:
+    """A finished run, or a file of published answers in a score run of its own."""
+    if not Path(name).is_file():
+        return read_result(name, into)
+    asked = {field: getattr(config, field) for field in ("benchmark", "profile", "data", "attributes", "seed")}
+    options = score.Config(run=name, **asked)
+    scored = RunDir.create("score", options, root=into.root)
+    if scored.status != "done":
+        with scored.guard():
+            score.run(options, scored)
+    return read_result(str(scored.path), into)
 
 
 def _linked(candidates: Sequence[Result]) -> dict[str, str]:

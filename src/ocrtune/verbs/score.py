@@ -5,6 +5,9 @@ Examples:
   ocrtune score run:evaluate-1a2b3c4d --normalisation relaxed
   ocrtune score runs/evaluate-1a2b3c4d --metrics cer,exact --normalisation nospace
   ocrtune score predictions.jsonl --data data/invoices --split test
+  ocrtune score lmms_eval_samples.jsonl --benchmark ocrbench --profile lmms_legacy
+  ocrtune score OCRBench_predictions.xlsx --benchmark ocrbench --profile vlmevalkit
+  ocrtune score gemma_result.json --normalisation gemma --export gemma
 """
 
 from __future__ import annotations
@@ -13,22 +16,27 @@ import json
 import logging
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from typing import Any, NamedTuple
 
 from pydantic import Field, TypeAdapter, ValidationError, field_validator
 from tqdm import tqdm
 
 from ocrtune.config import Section, read_yaml
-from ocrtune.contracts import Benchmark, Dialect, Metric, Row
+from ocrtune.contracts import Benchmark, Dialect, Metric, Read, Row
 from ocrtune.core import Decoded, Estimate, Prediction, Sample, Score
 from ocrtune.errors import ConfigError, InputError, RunError
+from ocrtune.imports import SUFFIXES, recognise
 from ocrtune.inference import PREDICTIONS, read_predictions
 from ocrtune.plugins import BENCHMARKS, DIALECTS, METRICS
 from ocrtune.runs import RunDir
 from ocrtune.sampling import benchmark_digest, load_split
+from ocrtune.scoring.normalise import pipeline_steps
 from ocrtune.slicing import joined, read_attributes, with_length
 from ocrtune.stats import Benchmark as Found
 from ocrtune.stats import Limits, Plan, Rule, doubts, estimate
+from ocrtune.verbs._gemma import FILE as GEMMA
+from ocrtune.verbs._gemma import result as gemma_result
+from ocrtune.verbs._imports import bring
 from ocrtune.verbs._validity import count
 
 SCORES, ESTIMATE, SAMPLES, TABLE = "scores.jsonl", "estimate.json", "samples.jsonl", "table.json"
@@ -45,10 +53,11 @@ class Scoring(Section):
     metrics: tuple[str, ...] = Field(
         ("cer", "wer", "char_f1", "exact"), min_length=1, description="what is measured; the first is what verdicts go by"
     )
-    normalisation: Literal["none", "nfc", "default", "relaxed", "caseless", "nospace", "gemma"] = Field(
+    normalisation: str = Field(
         "default",
-        description="text pipeline before comparing: default = Unicode NFC and folded white space, relaxed = also full-width, "
-        "quotes and dashes, caseless = relaxed without case, nospace = no white space, gemma = the published Gemma-OCR rule",
+        description="text pipeline before comparing: none, nfc, default = Unicode NFC and folded white space, relaxed = also "
+        "full-width, quotes and dashes, caseless = relaxed without case, nospace = no white space, gemma = the published "
+        "Gemma-OCR rule; or steps in their order, such as nfc+width+yo+space",
     )
     benchmark: str | None = Field(None, description="public benchmark whose data is read and whose rules are scored by first")
     profile: str | None = Field(None, description="version of the benchmark's scorer; its default when absent")
@@ -56,6 +65,7 @@ class Scoring(Section):
     attributes: Path | None = Field(
         None, description="file that gives pictures attributes to slice by: JSON, JSONL, CSV or TSV with a column of pictures"
     )
+    export: Literal[gemma] | None = Field(None, description="also write the readings as Gemma-OCR's result file, gemma.json")
     resamples: int = Field(10_000, ge=100, description="bootstrap resamples behind the 95 % intervals")
     seed: int = Field(0, ge=0, description="seed of the resampling; the same seed gives the same digits")
 
@@ -66,24 +76,39 @@ class Scoring(Section):
             raise ValueError(f"no such metric: {', '.join(unknown)}; there are {', '.join(METRICS.names())}")
         return tuple(dict.fromkeys(names))
 
+    @field_validator("normalisation")
+    @classmethod
+    def _made_of_steps(cls, name: str) -> str:
+        try:
+            pipeline_steps(name)
+        except ConfigError as cause:
+            raise ValueError(f"{cause}; {cause.hint}") from cause
+        return name
+
 
 class Config(Scoring):
     """What is scored again, and how."""
 
-    run: str = Field(description="an evaluate run (run:<id> or its folder), or a predictions.jsonl")
-    data: str | None = Field(None, description="dataset folder or run:<id>; needed only for a bare predictions.jsonl")
+    run: str = Field(
+        description="an evaluate run (run:<id> or its folder), a predictions.jsonl, or answers that were published: a sample log "
+        "of lmms-eval, a table of VLMEvalKit (xlsx, tsv), a result of Gemma-OCR (json)"
+    )
+    data: str | None = Field(
+        None, description="dataset folder or run:<id>, with --benchmark its data; needed only for a bare predictions.jsonl"
+    )
     split: str = Field("test", description="split of --data that was read")
     dialect: str | None = Field(None, description="how the replies are written; the run's own when absent")
 
 
 class Scored(NamedTuple):
     """One score per sample and metric; one estimate per metric, the benchmark's own first, then in the order asked for, then
-    the per-sample means (`<name>_macro`) of those metrics whose own figure is pooled. `rows` are the benchmark's published
-    aggregates."""
+    the per-sample means (`<name>_macro`) of those metrics whose own figure is pooled. `rows` are figures of metrics
+    that are no mean over samples, then the benchmark's published aggregates."""
 
     scores: list[Score]
     estimates: list[Estimate]
     rows: list[Row]
+    export: str | None = None
 
 
 class Figures(NamedTuple):
@@ -100,7 +125,8 @@ def run(config: Config, into: RunDir) -> Figures:
     scored = score_predictions(stored.samples, stored.predictions, dialect=dialect, scoring=scoring, protocol=stored.protocol)
     record(into, stored.samples, scored)
     log.info(table(scored.estimates))
-    into.finish("done", predictions=str(stored.file), scores=SCORES, estimate=ESTIMATE, samples=SAMPLES)
+    kept = PREDICTIONS if stored.file.parent == into.path else str(stored.file)
+    into.finish("done", predictions=kept, scores=SCORES, estimate=ESTIMATE, samples=SAMPLES)
     return Figures(scored.estimates)
 
 
@@ -118,7 +144,7 @@ def score_predictions(samples: Sequence[Sample], predictions: Sequence[Predictio
         )
     if not samples:
         raise InputError("there is nothing to score: the split is empty", hint="choose another --split")
-    rows = [(s, by_id[s.id], decode(by_id[s.id], dialect)) for s in samples]
+    rows = [Read(s, by_id[s.id], decode(by_id[s.id], dialect)) for s in samples]
     metrics: list[Metric] = [METRICS.get(name)() for name in scoring.metrics]
     bar = tqdm(rows, desc="scoring", unit="sample", leave=False, disable=len(rows) < 200)
     scores = [metric.score(*row, scoring.normalisation) for row in bar for metric in metrics]
@@ -138,7 +164,8 @@ def score_predictions(samples: Sequence[Sample], predictions: Sequence[Predictio
         if m.pool == "micro"
     ]
     own_scores, aggregates = ([], []) if published is None else (published.scores, published.rows)
-    return Scored([*own_scores, *scores], [*own, *pooled, *means], aggregates)
+    exported = gemma_result(rows, made) if scoring.export else None
+    return Scored([*own_scores, *scores], [*own, *pooled, *means], aggregates, exported)
 
 
 class _Published(NamedTuple):
@@ -150,7 +177,7 @@ class _Published(NamedTuple):
     protocol: dict[str, str]
 
 
-def _published(rows: Sequence[tuple[Sample, Prediction, Decoded]], scoring: Scoring) -> _Published | None:
+def _published(rows: Sequence[Read], scoring: Scoring) -> _Published | None:
     benchmark = chosen(scoring)
     if benchmark is None:
         return None
@@ -178,9 +205,11 @@ def record(into: RunDir, samples: Sequence[Sample], scored: Scored) -> None:
     into.write(SAMPLES, samples)
     into.write(SCORES, scored.scores)
     into.write(ESTIMATE, _Estimates.dump_json(scored.estimates, indent=2) + b"\n")
+    if scored.export is not None:
+        into.write(GEMMA, scored.export)
     if scored.rows:
         into.write(TABLE, json.dumps([row._asdict() for row in scored.rows], ensure_ascii=False, indent=2) + "\n")
-        log.info("\n".join(_aggregate(row) for row in scored.rows))
+        log.info("\n".join([*_doubts(scored.estimates[0]), *(_aggregate(row) for row in scored.rows)]))
 
 
 def _aggregate(row: Row) -> str:
@@ -188,10 +217,14 @@ def _aggregate(row: Row) -> str:
     return f"{row.name:<44}{value:>10}{row.n:>8}"
 
 
+def _doubts(estimate: Estimate) -> list[str]:
+    return [f"SUSPECT: {doubt}" for doubt in estimate.doubts]
+
+
 def table(estimates: Sequence[Estimate]) -> str:
     """The figures with their intervals, and beside them what must be known to believe them."""
     first = estimates[0]
-    rows = [f"SUSPECT: {doubt}" for doubt in first.doubts]
+    rows = _doubts(first)
     rows.append(f"{'metric':<16}{'score':>8}   {'95 % interval':<18}{'samples':>8}{'documents':>11}")
     for e in estimates:
         mean = "none" if e.mean is None else f"{e.mean:.4f}"
@@ -249,8 +282,11 @@ class _Stored(NamedTuple):
 
 
 def _stored(config: Config, into: RunDir) -> _Stored:
-    if config.run.endswith(".jsonl"):
-        return _bare(config, into)
+    file = Path(config.run)
+    if file.suffix.lower() in SUFFIXES and not file.is_dir():
+        if not file.is_file():
+            raise InputError(f"no such file: {file}", hint="give run:<id>, a run's folder, or a file with answers")
+        return _bare(config, into) if file.suffix == ".jsonl" and recognise(file) is None else _brought(config, into)
     source = RunDir.open(config.run, root=into.root)
     into.link(predictions=source.id)
     if not (file := source.path / source.manifest.outputs.get("predictions", PREDICTIONS)).is_file():
@@ -264,13 +300,21 @@ def _stored(config: Config, into: RunDir) -> _Stored:
 
 def _bare(config: Config, into: RunDir) -> _Stored:
     file = Path(config.run)
-    if not file.is_file():
-        raise InputError(f"no such file: {file}", hint="give run:<id>, a run's folder, or a predictions.jsonl")
     if config.data is None:
         raise InputError(f"{file} does not say what it is about", hint="add --data <dataset> and --split <name>")
     into.link(predictions=str(file.resolve()), data=config.data)
     samples = load_split(into.resolve(config.data, "dataset"), config.split)
     return _Stored(file.resolve(), samples, read_predictions(file), config.dialect or "plain", {})
+
+
+def _brought(config: Config, into: RunDir) -> _Stored:
+    """Answers that another program published."""
+    file, benchmark = Path(config.run), chosen(config)
+    into.link(predictions=str(file.resolve()), **({"data": config.data} if config.data else {}))
+    place = into.resolve(config.data, "dataset") if config.data else None
+    found = bring(file, benchmark, place, into, split=config.split)
+    dialect = config.dialect or (benchmark.dialect if benchmark else "plain")
+    return _Stored(into.path / PREDICTIONS, found.samples, found.predictions, dialect, found.protocol)
 
 
 def _options(run: RunDir) -> dict[str, Any]:

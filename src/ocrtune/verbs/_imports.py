@@ -1,0 +1,114 @@
+"""Published answers as samples and predictions, so that `score` and `compare` treat them like readings of one's own."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from ocrtune.contracts import Benchmark
+from ocrtune.core import AnswersTarget, Failure, ImageRef, Prediction, Sample, TextTarget
+from ocrtune.errors import InputError
+from ocrtune.imaging import image_ref
+from ocrtune.imports import Imported, Reply, read_answers
+from ocrtune.inference import PREDICTIONS
+from ocrtune.runs import RunDir
+from ocrtune.sampling import load_split
+
+ROWS = "rows.jsonl"  # the published columns, as far as the answers have them, in a form that benchmarks load
+ALIKE = 0.9  # share of questions that must be those of the data for answers to be about it
+
+
+class Brought(NamedTuple):
+    """`protocol` is what is known of how the answers were made."""
+
+    samples: list[Sample]
+    predictions: dict[str, Prediction]
+    protocol: dict[str, str]
+
+
+def bring(file: Path, benchmark: Benchmark | None, place: Path | None, into: RunDir, *, split: str) -> Brought:
+    """The answers of another program's file, kept as predictions of the run `into`.
+
+    What they are about is the benchmark's or dataset's own data at `place`, or where that is None what the file itself says.
+    Raises InputError when they do not belong together.
+    """
+    found = read_answers(file)
+    if not found.replies:
+        raise InputError(f"{file} holds no answers")
+    if place is None:
+        samples = _told(found.replies, file) if benchmark is None else _published(found.replies, benchmark, into)
+    else:
+        known = load_split(place, split) if benchmark is None else benchmark.load(place)
+        samples = _among(found.replies, {sample.id: sample for sample in known}, file)
+    predictions = [_prediction(reply) for reply in found.replies]
+    into.write(PREDICTIONS, predictions)
+    return Brought(samples, {p.sample_id: p for p in predictions}, _protocol(found))
+
+
+def _protocol(found: Imported) -> dict[str, str]:
+    return {"engine": found.kind, "model": found.model}
+
+
+def _published(replies: Sequence[Reply], benchmark: Benchmark, into: RunDir) -> list[Sample]:
+    """The benchmark reads the columns as it reads its own files; ids stay those of the answers."""
+    rows = [json.dumps(_row(reply), ensure_ascii=False, default=str) for reply in replies]
+    samples = benchmark.load(into.write(ROWS, "\n".join(rows) + "\n"))
+    named = zip(samples, replies, strict=True)
+    return [s.model_copy(update={"id": r.id, "images": (ImageRef(path=r.image),), "group": r.image}) for s, r in named]
+
+
+def _row(reply: Reply) -> dict[str, object]:
+    row: dict[str, object] = {**reply.fields, "image": reply.image, "question": reply.question or ""}
+    if "answer" not in row and "answers" not in row:
+        row["answers"] = reply.answers
+    return row
+
+
+def _told(replies: Sequence[Reply], file: Path) -> list[Sample]:
+    """Samples as far as the file describes them: its questions, answers or labels, and pictures where they are found."""
+    return [_sample(reply, file.parent) for reply in replies]
+
+
+def _sample(reply: Reply, folder: Path) -> Sample:
+    place = folder / reply.image
+    image = image_ref(place) if place.is_file() else ImageRef(path=reply.image)
+    tags = {name: value for name in ("type", "question_type", "category", "dataset", "language")
+            if isinstance(value := reply.fields.get(name), str) and value}  # fmt: skip
+    if reply.question is None and isinstance(reply.answers, str):
+        return Sample(id=reply.id, group=reply.image, images=(image,), target=TextTarget(text=reply.answers), tags=tags)
+    listed = reply.answers if isinstance(reply.answers, list) else [reply.answers]
+    answers = tuple(str(answer) for answer in listed if answer is not None)
+    target = AnswersTarget(answers=answers or ("",))
+    return Sample(
+        id=reply.id, group=reply.image, images=(image,), task="answer", question=reply.question, target=target, tags=tags
+    )
+
+
+def _among(replies: Sequence[Reply], known: Mapping[str, Sample], file: Path) -> list[Sample]:
+    """The samples that are answered, in the order of the answers."""
+    if missing := [reply.id for reply in replies if reply.id not in known]:
+        raise InputError(
+            f"{file} answers {len(missing)} samples that the data does not have, the first is {missing[0]!r}",
+            hint="give the data that the answers are about, or leave --data out",
+        )
+    asked = [reply for reply in replies if reply.question and known[reply.id].question]
+    same = sum(_folded(reply.question) == _folded(known[reply.id].question) for reply in asked)
+    if same < ALIKE * len(asked):
+        raise InputError(
+            f"{file} is not about this data: {len(asked) - same} of {len(asked)} questions are others",
+            hint="give the data that the answers are about, or leave --data out",
+        )
+    return [known[reply.id] for reply in replies]
+
+
+def _folded(text: str | None) -> str:
+    return " ".join((text or "").split())
+
+
+def _prediction(reply: Reply) -> Prediction:
+    if reply.text is None:
+        lost = Failure(kind="no answer", message="the published file says that the request failed")
+        return Prediction(sample_id=reply.id, finish="error", error=lost)
+    return Prediction(sample_id=reply.id, text=reply.text, seconds=reply.seconds)
