@@ -33,11 +33,11 @@ def _line(line: Placed, on_page: OnPage, font: Glyphless, name: str) -> Iterable
         gap = _gap(end, following, on_page) if following is not None else 0.0
         right, rise = (end[0] - start[0]) / length, (end[1] - start[1]) / length
         matrix = f"{right:.5f} {rise:.5f} {(upper[0] - start[0]) / size:.5f} {(upper[1] - start[1]) / size:.5f}"
-        if following is not None and not piece.spaced:
-            length += max(min(gap, size), 0.0)  # or readers see a space between the two
+        if following is not None and not piece.spaced and gap > 0:
+            length += min(gap, size)  # or readers see a space between the two
         stretch = min(length / size / advance(piece.text), MOST_STRETCH)
         codes = font.encode(painted(piece.text))
-        if piece.spaced and gap < WIDE_GAP * size:
+        if piece.spaced and -size < gap < WIDE_GAP * size:  # from right to left, the gap alone says it
             back = round(1000 * advance(" ") - 1000 * gap / size / stretch)
             codes += f"> {back} <{font.encode(' ')}" if back > 0 else font.encode(" ")
         place = f"{matrix} {start[0]:.2f} {start[1]:.2f} Tm"
