@@ -33,14 +33,11 @@ def layer(page: Any, size: Size, turn: int, *, hidden: bool) -> Message:
     found = drawings(page, Affine.of(page, size, turn=turn), size)
     seen = visible(glyphs, size, hidden_text=hidden)
     lines = build_lines(seen)
-    small = ink(page, tile_size(size), turn)
-    problem = (
-        layer_problem(glyphs, size, hidden_text=hidden)
-        or implausible("\n".join(line.text for line in lines))
-        or filled_in(page)
-        or uncovered(Evidence(small, size, seen, found))
-    )
-    if not glyphs and not found.pictures and is_blank(small):
+    problem = layer_problem(glyphs, size, hidden_text=hidden) or implausible("\n".join(line.text for line in lines))
+    problem = problem or filled_in(page)
+    if problem is None:
+        problem = uncovered(Evidence(ink(page, tile_size(size), turn), size, seen, found))
+    elif not glyphs and not found.pictures and is_blank(ink(page, tile_size(size), turn)):
         problem = None  # an empty page has all the text that there is
     return packed(TextLayer(tuple(lines), found.rules, found.pictures, problem))
 
