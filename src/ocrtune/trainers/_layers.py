@@ -112,7 +112,7 @@ def _product() -> Any:
             slopes = slope.reshape(-1, slope.shape[-1])
             return (
                 linear(slopes, weight.t()).view(*slope.shape[:-1], -1) if to_x else None,
-                linear(slopes.t(), x.reshape(-1, x.shape[-1]).t()) if to_weight else None,
+                slopes.t() @ x.reshape(-1, x.shape[-1]) if to_weight else None,
                 slopes.sum(0) if to_bias else None,
             )
 

@@ -103,9 +103,9 @@ def _adapted() -> Any:
                     to_x = linear(slopes, torch.addmm(weight, up, down, alpha=ctx.scale).t())
                 elif ctx.needs_input_grad[0]:
                     to_x = linear(slopes, weight.t()).addmm_(narrow_slopes, down)
-                to_down = linear(narrow_slopes.t(), tokens.t())
+                to_down = narrow_slopes.t() @ tokens  # not by `linear`: its shapes would be as many as numbers of tokens
                 narrow = linear(tokens, down) if narrow is None else narrow
-                to_up = linear(narrow.t(), slopes.t()).mul_(ctx.scale).t()
+                to_up = (narrow.t() @ slopes).mul_(ctx.scale).t()
             return to_x if to_x is None else to_x.view(x.shape), None, None, to_down, to_up, None
 
     return Adapted.apply

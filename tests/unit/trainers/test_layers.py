@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from ocrtune.trainers import _layers, _products
+from ocrtune.trainers import _layers, _lora, _products
 
 
 def needs_onednn() -> None:
@@ -28,20 +28,24 @@ def test_a_product_in_blocks_is_the_product(rows: int) -> None:
 
 
 def test_few_shapes_are_given_to_onednn(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Each costs time and memory for good."""
+    """Each costs time and memory for good: they must not be as many as there are numbers of tokens."""
     import torch
 
     shapes = set()
 
     def seen(x: Any, weight: Any, bias: Any) -> Any:
-        shapes.add(len(x))
+        shapes.add((*x.shape, *weight.shape))
         return torch.nn.functional.linear(x, weight, bias)
 
     monkeypatch.setattr(_products, "onednn", lambda: seen)
-    weight = torch.randn(32, 32)
-    for rows in range(32, 3000, 7):
-        assert len(_products.linear(torch.randn(rows, 32), weight)) == rows
-    assert len(shapes) <= 12
+    weight, bias = torch.randn(48, 40, requires_grad=True), torch.randn(48, requires_grad=True)
+    down, up = torch.randn(36, 40, requires_grad=True), torch.randn(48, 36, requires_grad=True)
+    for rows in range(41, 3000, 37):
+        x = torch.randn(rows, 40, requires_grad=True)
+        made = _layers._product()(x, weight, bias) + _lora._adapted()(x, weight.detach(), bias.detach(), down, up, 2.0)
+        made.sum().backward()
+    sizes, products = 12, 4  # forward, to x, and the adapter's two narrow ones
+    assert 0 < len(shapes) <= sizes * products
 
 
 class Tower:
