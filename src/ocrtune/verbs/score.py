@@ -16,7 +16,7 @@ import json
 import logging
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 from pydantic import Field, TypeAdapter, ValidationError, field_validator
 from tqdm import tqdm
@@ -65,7 +65,7 @@ class Scoring(Section):
     attributes: Path | None = Field(
         None, description="file that gives pictures attributes to slice by: JSON, JSONL, CSV or TSV with a column of pictures"
     )
-    export: Literal[gemma] | None = Field(None, description="also write the readings as Gemma-OCR's result file, gemma.json")
+    export: Literal["gemma"] | None = Field(None, description="also write the readings as Gemma-OCR's result file, gemma.json")
     resamples: int = Field(10_000, ge=100, description="bootstrap resamples behind the 95 % intervals")
     seed: int = Field(0, ge=0, description="seed of the resampling; the same seed gives the same digits")
 
