@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol, runtime_checkable
 
 from ocrtune.core import Answer, Box, Decoded, Document, ModelRef, Prediction, Problem, Prompt, Sample, Score, Size, Target, Task
 from ocrtune.core.outcome import Direction
@@ -178,23 +178,33 @@ class Metric(Protocol):
     def score(self, sample: Sample, prediction: Prediction, decoded: Decoded, normalisation: str) -> Score: ...
 
 
-# --- benchmarks: other people's questions, asked and scored as they do --------------------------------------------------
+class Read(NamedTuple):
+    sample: Sample
+    prediction: Prediction
+    decoded: Decoded
 
 
 class Row(NamedTuple):
-    """A line of a benchmark's published table: `value` in the units that its authors print, over `n` samples."""
+    """A line of a published table: `value` in the units that its authors print, over `n` samples."""
 
     name: str
     value: float | None
     n: int
 
 
-class Benchmark(Protocol):
-    """A public benchmark as its authors run it: data, prompts, limits and scorers. It asks no model.
+@runtime_checkable
+class Tabled(Protocol):
+    """A metric some of whose figures are no means over samples, such as COCO's mAP."""
 
-    `profiles` are versions of its scorer, default first: a figure means nothing without one. `hub` is the dataset at Hugging
-    Face, `revision` the one that the profiles were checked with.
-    """
+    def table(self, read: Sequence[Read]) -> list[Row]: ...
+
+
+# --- benchmarks: other people's questions, asked and scored as they do --------------------------------------------------
+
+
+class Benchmark(Protocol):
+    """A public benchmark as its authors run it: data, prompts, limits and scorers. It asks no model. `profiles` are versions of
+    its scorer, default first; `hub` is the dataset at Hugging Face, `revision` the one that the profiles were checked with."""
 
     name: str
     profiles: tuple[str, ...]
@@ -207,7 +217,7 @@ class Benchmark(Protocol):
         """From a local file or folder in one of the forms it is published in, else from the hub. Raises InputError."""
 
     def describe(self) -> dict[str, str]:
-        """What else decides on its figures and belongs to their protocol, such as an optional dictionary that was there."""
+        """What else its figures depend on, for their protocol."""
 
     def score(self, sample: Sample, prediction: Prediction, profile: str) -> Score:
         """One answer by the rule of `profile`. Its metric is the benchmark's name."""

@@ -1,4 +1,4 @@
-"""Text metrics: character and word error rate, bag-of-characters F1, exact match.
+"""Text metrics: character and word error rate, normalised edit distance, bag-of-characters F1, exact match.
 
 What they share:
 
@@ -16,40 +16,12 @@ What they share:
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import ClassVar, Literal, NamedTuple
 
-from ocrtune.core import AnswersTarget, Decoded, Prediction, Sample, Score, target_text
-from ocrtune.core.outcome import Direction
-from ocrtune.scoring.normalise import normalise
-from ocrtune.scoring.text import char_f1, edits, words
+from ocrtune.core import Score
+from ocrtune.metrics._texts import Reading, TextMetric
+from ocrtune.scoring.text import char_f1, edits, graphemes, ned, words
 
-
-class Reading(NamedTuple):
-    """One acceptable reference and the reading, both normalised."""
-
-    reference: str
-    text: str
-
-
-class TextMetric:
-    """What the metrics of this module have in common; `value` is all that a new one has to say."""
-
-    name: ClassVar[str]
-    direction: ClassVar[Direction]
-    pool: ClassVar[Literal["micro", "macro"]]
-
-    def score(self, sample: Sample, prediction: Prediction, decoded: Decoded, normalisation: str) -> Score:
-        references = acceptable(sample)
-        if isinstance(references, str):
-            return Score(sample_id=sample.id, metric=self.name, value=None, why=references)
-        text = "" if prediction.error else normalise(decoded.text, normalisation)
-        readings = [Reading(normalise(r, normalisation), text) for r in references]
-        scores = [self.of(sample.id, r, failed=prediction.error is not None, normalisation=normalisation) for r in readings]
-        best = min if self.direction == "lower" else max
-        return best(scores, key=lambda s: s.value or 0.0)
-
-    def of(self, sample_id: str, reading: Reading, *, failed: bool, normalisation: str) -> Score:
-        raise NotImplementedError
+__all__ = ["Cer", "CerGraphemes", "CharF1", "Exact", "Ned", "TextMetric", "Wer"]
 
 
 class ErrorRate(TextMetric):
@@ -78,6 +50,15 @@ class Cer(ErrorRate):
         return text
 
 
+class CerGraphemes(ErrorRate):
+    """Character error rate; a character is a grapheme cluster of the NFC form, what a reader takes for one (dinglehopper)."""
+
+    name = "cer_graphemes"
+
+    def units(self, text: str) -> Sequence[str]:
+        return graphemes(text)
+
+
 class Wer(ErrorRate):
     """Word error rate. Words stand between white space, case and punctuation count; in Han and Kana, which are written
     without spaces, each character is a word."""
@@ -86,6 +67,18 @@ class Wer(ErrorRate):
 
     def units(self, text: str) -> Sequence[str]:
         return words(text)
+
+
+class Ned(TextMetric):
+    """Edit distance / length of the longer text, in 0..1: OmniDocBench's "Edit". A failed request is 1."""
+
+    name = "ned"
+    direction = "lower"
+    pool = "macro"
+
+    def of(self, sample_id: str, reading: Reading, *, failed: bool, normalisation: str) -> Score:
+        value = 1.0 if failed else ned(reading.reference, reading.text)
+        return Score(sample_id=sample_id, metric=self.name, value=value)
 
 
 class CharF1(TextMetric):
@@ -114,13 +107,3 @@ class Exact(TextMetric):
 
     def of(self, sample_id: str, reading: Reading, *, failed: bool, normalisation: str) -> Score:
         return Score(sample_id=sample_id, metric=self.name, value=float(not failed and reading.reference == reading.text))
-
-
-def acceptable(sample: Sample) -> tuple[str, ...] | str:
-    """The reference texts of a sample, or a sentence saying why it has none."""
-    if sample.target is None:
-        return "the sample has no target"
-    if isinstance(sample.target, AnswersTarget):
-        return sample.target.answers
-    text = target_text(sample.target)
-    return (text,) if text is not None else f"a target of {sample.target.kind} has no text to compare"
