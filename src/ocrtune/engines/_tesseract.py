@@ -34,6 +34,8 @@ LETTERS_TRIED = "20"  # and five times as many at most; by its own 50 the answer
 DPI = 150  # pictures rarely know theirs; tesseract only warns and guesses otherwise
 OSD_MODE = 0  # page segmentation: only orientation and script
 COLUMN_GAP = 1.2  # letter heights between two pieces of a row; between words it is 0.3, seldom 0.8
+RULES = "|¦"  # what vertical rules of tables are read as
+LIKE_DOTS = ("e", "o", "¢", "*", "©", "®", "°", "«", "»", "·")  # what the dots of lists are read as
 WORD_LEVEL = 5  # of a row of tesseract's tables
 
 
@@ -239,12 +241,29 @@ class _Row(NamedTuple):
     def spans(self) -> list[Span]:
         """The row in pieces: tesseract takes the cells of a table for the words of a line."""
         pieces: list[list[SpanWord]] = []
-        for word in self.words:
+        for word in self._written():
             if pieces and word.box[0] - pieces[-1][-1].box[2] < COLUMN_GAP * (self.height or word.box[3] - word.box[1]):
                 pieces[-1].append(word)
             else:
                 pieces.append([word])
         return [self._span(piece) for piece in pieces]
+
+    def _written(self) -> list[SpanWord]:
+        """Without the rules of tables, and with the dot of a list as what it is."""
+        words = [word for word in self.words if word.text.strip(RULES)]
+        if len(words) > 1 and self._is_dot(*words[:2]):
+            words[0] = words[0]._replace(text="•")
+        return words
+
+    def _is_dot(self, first: SpanWord, second: SpanWord) -> bool:
+        """Whether the first word is a small round sign at half the height of the line."""
+        if first.text not in LIKE_DOTS or (first.text in "eo" and second.text[:1].islower()):
+            return False
+        row = bounds(word.box for word in self.words)
+        across, down = first.box[2] - first.box[0], first.box[3] - first.box[1]
+        high = self.height or row[3] - row[1]
+        off = abs(first.box[1] + first.box[3] - row[1] - row[3]) / 2
+        return abs(across - down) <= 0.15 * down and down <= 0.5 * high and off <= 0.12 * high
 
     def _span(self, words: list[SpanWord]) -> Span:
         box: Rect = bounds(word.box for word in words)

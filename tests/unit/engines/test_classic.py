@@ -165,3 +165,16 @@ def test_without_library_and_program_tesseract_names_both(monkeypatch: pytest.Mo
     with pytest.raises(MissingExtraError, match="neither") as error:
         Tesseract(EngineOptions()).open()
     assert error.value.hint and "cpu-ocr" in error.value.hint and "apt install tesseract-ocr" in error.value.hint
+
+
+def test_dots_of_lists_and_rules_of_tables_are_no_letters() -> None:
+    head = "level\tpage_num\tblock_num\tpar_num\tline_num\tword_num\tleft\ttop\twidth\theight\tconf\ttext"
+
+    def lines(*words: tuple[str, int, int, int, int]) -> list[str]:
+        rows = [f"5\t1\t1\t1\t1\t{n}\t{x}\t{y}\t{w}\t{h}\t90.0\t{t}" for n, (t, x, y, w, h) in enumerate(words)]
+        return [span.text for span in _tesseract.lines_of("\n".join([head, *rows]))]
+
+    assert lines(("e", 10, 16, 10, 10), ("From", 30, 10, 60, 24), ("here", 96, 10, 60, 24)) == ["• From here"]
+    assert lines(("*", 10, 8, 10, 10), ("note", 30, 10, 60, 24)) == ["* note"]
+    assert lines(("e", 10, 16, 10, 10), ("poi", 30, 10, 60, 24)) == ["e poi"]
+    assert lines(("12", 10, 10, 30, 24), ("|", 60, 0, 3, 40), ("13", 120, 10, 30, 24)) == ["12", "13"]
