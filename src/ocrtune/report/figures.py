@@ -94,7 +94,7 @@ def _slices(axes: Any, view: ComparisonView, slices: Sequence[SliceComparison]) 
     axes.invert_yaxis()
     name = metric_name(view.comparison.metric)
     side = "left" if view.comparison.direction == "lower" else "right"
-    axes.set_xlabel(f"change of {name}; {side} of 0 is better; filled: significant after correction")
+    axes.set_xlabel(f"change of {name} ({side} of 0 is better)\nfilled: significant after correction")
 
 
 def _distribution(axes: Any, view: ComparisonView) -> None:

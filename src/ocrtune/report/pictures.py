@@ -10,8 +10,8 @@ from typing import NamedTuple
 from ocrtune.errors import OcrtuneError
 from ocrtune.imaging import open_image
 
-SIZES = ((900, 420), (640, 320), (400, 240))  # tried in turn until the bytes fit
-BYTES = 60_000
+SIZES = ((900, 900), (760, 760), (640, 640), (400, 400))  # tried in turn until the bytes fit
+BYTES = 90_000
 
 
 class Picture(NamedTuple):

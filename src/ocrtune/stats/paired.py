@@ -183,11 +183,16 @@ def _contrast_slices(pairs: Sequence[Pair], rule: Rule, plan: Plan) -> Iterator[
 def corrected(found: Sequence[Comparison]) -> list[Comparison]:
     """The same comparisons, judged by p-values that are corrected for their number (Holm), in the order given.
 
-    Those over too few documents cannot be significant whatever they show, and count for nothing (Tarone 1990).
+    Those over too few documents, or with too few samples that differ at all, cannot be significant whatever they show, and
+    count for nothing (Tarone 1990).
     """
-    testable = [c for c in found if c.groups >= MIN_GROUPS]
+    testable = [c for c in found if _testable(c)]
     p_values = iter(holm([c.p_value for c in testable]))
-    return [_judged(c, next(p_values), len(testable)) if c.groups >= MIN_GROUPS else c for c in found]
+    return [_judged(c, next(p_values), len(testable)) if _testable(c) else c for c in found]
+
+
+def _testable(found: Comparison) -> bool:
+    return min(found.groups, found.better + found.worse) >= MIN_GROUPS
 
 
 def _judged(found: Comparison, p_holm: float, tests: int) -> Comparison:
