@@ -12,12 +12,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from ocrtune.core import ImageRef, Sample, Score
-from ocrtune.report import ComparisonView, CurvePoint, PageView, ProtocolDifference, Reading, Side, render
+from ocrtune.core import Box, ImageRef, Sample, Score
+from ocrtune.report import ComparisonView, CurvePoint, Outline, PageView, ProtocolDifference, Reading, Side, render
 from ocrtune.report.charts import number
+from ocrtune.report.figures import draw
 from ocrtune.report.marks import LONGEST, SHOWN, difference, plain
 from ocrtune.report.pictures import BYTES, SIZES, thumbnail
 from ocrtune.stats import Benchmark, Counts, Plan, Rule, compare, estimate, pair
+from ocrtune.taxonomy import Reply, mistakes, total
 
 RULE = Rule("cer", "lower", "micro")
 texts = st.text(alphabet="ab <&>\"'\nй", max_size=30)
@@ -151,3 +153,47 @@ def test_pictures_are_bounded_and_broken_ones_say_why(tmp_path: Path) -> None:
 @pytest.mark.parametrize(("value", "text"), [(None, "–"), (0, "0"), (0.85, "0.850"), (0.0123, "0.0123"), (-0.5, "−0.500")])
 def test_numbers_are_short_and_typographic(value: float | None, text: str) -> None:
     assert number(value) == text
+
+
+def test_doubts_stand_above_the_verdict_and_mistakes_beside_each_other() -> None:
+    plain_view = view([0.8] * 8, [0.1] * 8)
+    kinds = total([mistakes(Reply("шум <b>", "щум <b>")), mistakes(Reply("a b", "a"))])
+    doubted = plain_view._replace(
+        base=plain_view.base._replace(doubts=["5 of 8 replies are <empty>"], mistakes=kinds),
+        tuned=plain_view.tuned._replace(mistakes=total([mistakes(Reply("b a", "a b"))])),
+    )
+    page = render("Demo", [doubted])
+    checked(page)
+    assert page.index("! Suspect") < page.index("5 of 8 replies are &lt;empty&gt;") < page.index("✓ Better")
+    assert "ш → щ" in page and "taken for another character" in page and "in another order" in page
+    assert "! Suspect" not in render("Demo", [plain_view])
+
+
+def test_right_and_wrong_are_a_table_of_four() -> None:
+    samples = [Sample(id=f"{i}", group=f"{i}", images=(ImageRef(path="x.png"),)) for i in range(20)]
+    sides = [[Score(sample_id=s.id, metric="exact", value=float(i < limit)) for i, s in enumerate(samples)] for limit in (6, 16)]
+    rule = Rule("exact", "higher", "macro")
+    found = compare(pair(samples, sides[0], sides[1], "exact"), rule, Plan(200))
+    page = render("Demo", [view([0.5] * 8, [0.1] * 8)._replace(others=[found])])
+    checked(page)
+    assert "Right and wrong: exact match" in page and "won 10, lost 0: McNemar exact p = 0.001953" in page
+
+
+def test_boxes_are_drawn_on_the_picture_whose_they_are(tmp_path: Path) -> None:
+    image = tmp_path / "page.png"
+    Image.new("RGB", (300, 400), "white").save(image)
+    first = view([0.1] * 7, [0.9] * 7, image=str(image))
+    box = Box(left=0.1, top=0.2, right=0.5, bottom=0.25)
+    outlines = [Outline("truth", "text", box), Outline("tuned", "<table>", box)]
+    page = render("Demo", [first._replace(pages=[p._replace(outlines=outlines) for p in first.pages])])
+    checked(page)
+    assert page.count('<rect x="100.0" y="200.0" width="400.0" height="50.0" class="truth">') == 7
+    assert "tuned: &lt;table&gt;" in page
+
+
+def test_charts_are_files_that_need_no_page() -> None:
+    made = draw(view([0.8] * 20, [0.1] * 19 + [0.9]))
+    assert sorted(made) == [f"{n}.{k}" for n in ("distribution", "intervals", "slices") for k in ("png", "svg")]
+    assert all(content.startswith(b"\x89PNG") for name, content in made.items() if name.endswith("png"))
+    assert b">CER" in made["intervals.svg"] and b"kind = a" in made["slices.svg"]
+    assert draw(view([0.8] * 20, [0.1] * 19 + [0.9]))["intervals.svg"] == made["intervals.svg"]

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from ocrtune.cli.main import main
 from ocrtune.config import Section
 from ocrtune.core import Sample, TextTarget
 from ocrtune.errors import ComparisonError, RunError
@@ -212,3 +213,29 @@ def test_attributes_give_slices_and_charts_are_files(benchmark: Build, evaluated
         assert (into.path / "charts" / f"{name}.svg").read_text("utf-8").rstrip().endswith("</svg>")
         head = (into.path / "charts" / f"{name}.png").read_bytes()[:24]
         assert head.startswith(b"\x89PNG") and struct.unpack(">II", head[16:])[0] > 600
+
+
+def test_the_command_takes_many_candidates_and_a_gate_has_its_own_exit_code(
+    benchmark: Build, evaluated: Evaluated, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    samples = benchmark(REFERENCES)
+    a, b, c = (evaluated(n, samples, r, model=n) for n, r in (("x", GOOD), ("y", GOOD), ("z", GARBAGE)))
+    line = [
+        "compare",
+        f"run:{a.id}",
+        f"run:{b.id}",
+        f"run:{c.id}",
+        "--runs",
+        str(tmp_path / "runs"),
+        "--resamples",
+        "500",
+        "--no-charts",
+    ]
+    assert main(line) == 0
+    told = capsys.readouterr().out
+    assert told.index(f"The verdict: {b.id}") < told.index(f"The verdict: {c.id}") and "base right" in told
+    for _ in range(2):  # a run that is done already objects as it did
+        assert main([*line, "--fail-if-worse", "cer,wer"]) == 11
+        said = capsys.readouterr()
+        assert "verdict.json" in said.out and "error: The verdict: " in said.err and "cer is significantly worse" in said.err
+    assert main([*line[:3], *line[4:], "--fail-if-worse", "cer"]) == 0
