@@ -15,7 +15,7 @@ from ocrtune.report.charts import Bar, Point, number
 from ocrtune.report.marks import difference, plain
 from ocrtune.report.pictures import thumbnail
 from ocrtune.stats import Comparison
-from ocrtune.taxonomy import KINDS, Kind, Total
+from ocrtune.taxonomy import KINDS, Kind, Mistakes, Total
 
 PAGES_SHOWN = 12  # of the pages that got better, and as many of those that got worse
 NAMES = {"cer": "CER", "wer": "WER", "char_f1": "character F1", "exact": "exact match", "cer_macro": "CER, mean of samples",
@@ -64,12 +64,14 @@ class PageView(NamedTuple):
 
 
 class Side(NamedTuple):
-    """One of the two models: its name, the figures of all metrics, why they are not to be believed, the kinds of its mistakes."""
+    """One of the two models: its name, the figures of all metrics, why they are not to be believed, the kinds of its mistakes
+    over all samples and in `each`, by id."""
 
     name: str
     estimates: Sequence[Estimate]
     doubts: Sequence[str] = ()
     mistakes: Total | None = None
+    each: Mapping[str, Mistakes] = {}
 
 
 class ProtocolDifference(NamedTuple):

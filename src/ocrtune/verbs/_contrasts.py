@@ -54,9 +54,10 @@ def view(contrast: Contrast) -> ComparisonView:
     base, tuned = contrast.base, contrast.tuned
     ids = [p.sample.id for p in contrast.pairs]
     said = base.decoded(ids), tuned.decoded(ids)
+    each = [dict(_mistakes(contrast.pairs, side, decoded)) for side, decoded in zip((base, tuned), said, strict=True)]
     sides = [
-        Side(side.name, side.estimates, side.doubts, total(_mistakes(contrast.pairs, side, decoded)))
-        for side, decoded in zip((base, tuned), said, strict=True)
+        Side(side.name, side.estimates, side.doubts, total(own.values()), own)
+        for side, own in zip((base, tuned), each, strict=True)
     ]
     pages = [_page(found, base, tuned, said) for found in contrast.pairs]
     differences = protocol_differences(base.protocol, tuned.protocol)
@@ -107,7 +108,7 @@ def _rule(metric: str, side: Result) -> Rule:
     return Rule(metric, own.direction, "micro" if own.protocol.get("pool") == "micro" else "macro")
 
 
-def _mistakes(pairs: Sequence[Pair], side: Result, said: Mapping[str, Decoded]) -> Iterator[Mistakes]:
+def _mistakes(pairs: Sequence[Pair], side: Result, said: Mapping[str, Decoded]) -> Iterator[tuple[str, Mistakes]]:
     pipeline = side.protocol.get("normalisation", "default")
     for found in pairs:
         prediction = side.prediction(found.sample.id)
@@ -116,7 +117,7 @@ def _mistakes(pairs: Sequence[Pair], side: Result, said: Mapping[str, Decoded]) 
         if references:
             nearest = min(references, key=lambda text: distance(text, reading)) if len(references) > 1 else references[0]
             cut, looped = prediction.finish == "length", prediction.finish == "loop"
-            yield mistakes(Reply(nearest, reading, cut, looped, prediction.error is not None))
+            yield found.sample.id, mistakes(Reply(nearest, reading, cut, looped, prediction.error is not None))
 
 
 def _references(sample: Sample) -> tuple[str, ...]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 
 from pydantic import JsonValue
@@ -69,6 +70,23 @@ def _mistakes(found: Total | None) -> JsonValue:
     }
     pairs: list[JsonValue] = [{"reference": a, "reading": b, "edits": count} for a, b, count in found.pairs]
     return {"edits": found.all_edits, "reference_characters": found.characters, "kinds": kinds, "pairs": pairs}
+
+
+def mistake_lines(views: Sequence[ComparisonView]) -> str:
+    """JSON lines: for each sample of each comparison the edits of both sides by kind."""
+    lines = []
+    for view in views:
+        for name, base in view.base.each.items():
+            tuned = view.tuned.each[name]
+            row = {
+                "comparison": view.title,
+                "id": name,
+                "reference_characters": base.characters,
+                "base": base.edits,
+                "tuned": tuned.edits,
+            }
+            lines.append(json.dumps(row, ensure_ascii=False))
+    return "".join(f"{line}\n" for line in lines)
 
 
 def summary(views: Sequence[ComparisonView]) -> str:

@@ -28,9 +28,9 @@ from ocrtune.stats import Comparison, Plan
 from ocrtune.verbs import score
 from ocrtune.verbs._contrasts import How, contrasts, view
 from ocrtune.verbs._sides import Result, read_result, training_curve
-from ocrtune.verbs._verdict import markdown, summary, verdict
+from ocrtune.verbs._verdict import markdown, mistake_lines, summary, verdict
 
-VERDICT, REPORT, MARKDOWN, CHARTS = "verdict.json", "report.html", "verdict.md", "charts"
+VERDICT, REPORT, MARKDOWN, MISTAKES, CHARTS = "verdict.json", "report.html", "verdict.md", "mistakes.jsonl", "charts"
 
 log = logging.getLogger("ocrtune")
 
@@ -106,13 +106,11 @@ def run(config: Config, into: RunDir) -> Compared:
     curve = training_curve(next(iter(candidates.values())))
     facts = _facts(next(iter(candidates.values())).run, first.comparison)
     into.write(REPORT, render(config.title, list(views.values()), curve, facts=facts))
-    pictures = draw(first) if config.charts else {}
-    for name, content in pictures.items():
-        into.write(f"{CHARTS}/{name}", content)
-    shown = [f"{CHARTS}/{name}" for name in pictures if name.endswith(".png")]
-    into.write(MARKDOWN, markdown(config.title, list(views.values()), shown))
+    into.write(MISTAKES, mistake_lines(list(views.values())))
+    pictures = _draw(list(views.values()), into) if config.charts else []
+    into.write(MARKDOWN, markdown(config.title, list(views.values()), pictures))
     charts = {"charts": CHARTS} if pictures else {}
-    into.finish("done", verdict=VERDICT, report=REPORT, markdown=MARKDOWN, **charts)
+    into.finish("done", verdict=VERDICT, report=REPORT, markdown=MARKDOWN, mistakes=MISTAKES, **charts)
     return Compared(
         first.comparison,
         {heading: one.comparison for heading, one in views.items() if one is not first},
@@ -148,6 +146,17 @@ def _result(name: str, config: Config, into: RunDir) -> Result:
         with scored.guard():
             score.run(options, scored)
     return read_result(str(scored.path), into)
+
+
+def _draw(views: Sequence[ComparisonView], into: RunDir) -> list[str]:
+    """Charts of all comparisons as files, those after the first with their number; the PNG files of the first."""
+    shown = []
+    for number, one in enumerate(views, start=1):
+        for name, content in draw(one).items():
+            file = f"{CHARTS}/{name}" if number == 1 else f"{CHARTS}/{number}-{name}"
+            into.write(file, content)
+            shown += [file] if number == 1 and name.endswith(".png") else []
+    return shown
 
 
 def _linked(candidates: Sequence[Result]) -> dict[str, str]:

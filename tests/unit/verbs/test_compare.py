@@ -136,6 +136,9 @@ def test_all_metrics_are_compared_and_corrected_together(benchmark: Build, evalu
     assert [exact["crossed"][k] for k in ("both", "only_base", "only_tuned", "neither")] == [0, 0, 24, 0]
     assert "corrected for 4 comparisons" in verdict["statement"]
     assert verdict["mistakes"]["base"]["kinds"]["substitution"]["samples"] == 24 and verdict["mistakes"]["tuned"]["edits"] == 0
+    each = [json.loads(line) for line in (into.path / "mistakes.jsonl").read_text("utf-8").splitlines()]
+    assert [row["id"] for row in each] == list(REFERENCES) and each[0]["base"]["substitution"] > 5 and each[0]["tuned"] == {}
+    assert sum(sum(row["base"].values()) for row in each) == verdict["mistakes"]["base"]["edits"]
     assert {s["tag"] for s in verdict["slices"]} == set() and into.manifest.outputs["markdown"] == "verdict.md"
 
 
