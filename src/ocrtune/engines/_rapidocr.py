@@ -167,7 +167,7 @@ def stance(reader: Any, pixels: Any, found: Sequence[Span], sure: float) -> Turn
         return 180 if level and _clear(level) < sure and _better(reader, pixels, level, quarter=2) else 0
     if _clear(tall) < sure:
         return 90 if _better(reader, pixels, tall, quarter=3) else 0
-    return 0 if any(_is_written_down(reader, pixels, span) for span in tall[:2]) else 270
+    return 0 if any(_is_written_down(reader, pixels, span) for span in tall) else 270
 
 
 def _clear(found: Sequence[Span]) -> float:

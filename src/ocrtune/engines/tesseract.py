@@ -27,6 +27,7 @@ SURE = 0.75  # mean confidence from which on a page needs no second look; print 
 FEW = 250  # letters; a page with fewer may be one of which most was not read
 LYING = 0.1  # part of the letters in lines that run down the page
 MARGIN_OF_DOUBT = 0.05  # of lying lines some are read as surely as if they stood
+LEAST_TURNED = 0.45  # mean confidence of a page worth turning; of a script without data the turn found is as good as any
 PLAUSIBLE = 0.15  # what tesseract makes of stains and of the edges of photographs is less sure than that
 
 
@@ -87,7 +88,7 @@ class Tesseract(Seeing):
             if stance is None or stance.turn == 0:
                 return Found(spans)
             again = self._spans(turned(image, stance.turn))
-            better = clear(again) > clear(spans) - MARGIN_OF_DOUBT
+            better = clear(again) > max(clear(spans) - MARGIN_OF_DOUBT, LEAST_TURNED)
             return Found(again, stance.turn) if better else Found(spans)
 
     # --- the library ---

@@ -39,6 +39,8 @@ RUSSIAN = (
     "и вечером писарь ушёл домой раньше, чем обычно.",
 )
 CHINESE = ("早上港口很安靜只有兩艘船在起風前離開", "市場樓上的辦公室裡職員清點貨物", "把號碼寫進灰色的大帳本然後關上窗戶")
+SHOWCASE = Path(__file__).resolve().parents[3] / ".." / "shared" / "data" / "dots_ocr_showcase" / "origin"
+needs_showcase = pytest.mark.skipif(not SHOWCASE.is_dir(), reason="the shared dots_ocr_showcase is not beside this repository")
 needs_tesseract = pytest.mark.skipif(shutil.which("tesseract") is None, reason="tesseract is not installed")
 
 
@@ -58,6 +60,13 @@ def page(path: Path, lines: tuple[str, ...], *, turn: int = 0, font: str | None 
         draw.text((60, 60 + 60 * n), line, "black", font=ImageFont.truetype(file, 30))
     image.rotate(-turn, expand=True).save(path)
     return path
+
+
+def part(file: Path, box: tuple[int, int, int, int], scale: float, to: Path) -> Path:
+    with Image.open(file) as image:
+        cut = image.convert("RGB").crop(box)
+    cut.resize((round(cut.width * scale), round(cut.height * scale))).save(to)
+    return to
 
 
 def chinese_font() -> str:
@@ -119,6 +128,13 @@ class TestTesseract:
             check_words(answer, ENGLISH)
 
     @needs_data("eng")
+    @needs_showcase
+    @needs_data("eng", "osd")
+    def test_a_page_in_a_script_without_data_is_not_turned_by_a_guess(self, tmp_path: Path) -> None:
+        tibetan = part(SHOWCASE / "Tibetan.png", (0, 1100, 1967, 2797), 0.7, tmp_path / "bo.png")
+        (answer,) = read(Tesseract(EngineOptions(language="eng", layout=True)), tibetan)
+        assert answer.turn == 0
+
     def test_a_small_crop_has_its_words_within_it(self, engine: Engine, tmp_path: Path) -> None:
         image = Image.new("RGB", (240, 24), "white")
         ImageDraw.Draw(image).text((20, 4), "Invoice number 4711", "black", font=ImageFont.load_default(14))
@@ -153,6 +169,11 @@ class TestRapidOcr:
         down, lying = read(engine, tmp_path / "down.png", level)
         assert (down.turn, lying.turn) == (0, 270)
         assert "".join(decoded(down).text.split()) == "".join(decoded(lying).text.split()) == "".join(CHINESE)
+
+    @needs_showcase
+    def test_a_page_of_columns_with_small_notes_between_the_letters_stays_as_it_is(self, engine: Engine, tmp_path: Path) -> None:
+        (answer,) = read(engine, part(SHOWCASE / "tradition_zh.png", (0, 300, 1684, 2382), 0.6, tmp_path / "columns.png"))
+        assert answer.turn == 0
 
     def test_a_script_without_letters_in_the_models_is_noticed(self, engine: Engine, tmp_path: Path) -> None:
         russian, english = read(engine, page(tmp_path / "ru.png", RUSSIAN), page(tmp_path / "en.png", ENGLISH))
