@@ -12,7 +12,7 @@ from ocrtune.contracts import Engine
 from ocrtune.core import Answer, Failure, ImageRef, Prompt
 from ocrtune.engines import _tesseract as tess
 from ocrtune.engines._pooled import Pooled, Said, Turn, Unread
-from ocrtune.engines._scripts import RAPIDOCR, TESSERACT, Way, ways
+from ocrtune.engines._scripts import IDEOGRAPHS, RAPIDOCR, TESSERACT, Way, ways
 from ocrtune.errors import EngineError, MissingExtraError
 from ocrtune.options import EngineOptions
 from ocrtune.plugins import ENGINES
@@ -118,7 +118,7 @@ class Auto(Pooled):
             return _said(again.answer, last.title, f"{reason}; read like other pages of the document")
         stance = self._stance(prompt.images[0])
         script = stance.script if stance is not None else None
-        turn: Turn = stance.turn if stance is not None and stance.sure[0] >= UPRIGHT else 0
+        turn = _lies(stance)
         best = self._best(ways(script, self._there, self._data), prompt, turn)
         why = f"{reason}; {script or 'unknown'} script"
         if best.way.lacks:
@@ -203,6 +203,14 @@ def _said(answer: Answer, engine: str, why: str) -> Said:
     if answer.error is not None:
         raise Unread(answer.error)
     return Said(answer.text or "", answer.sees or (), answer.turn, engine, why)
+
+
+def _lies(stance: tess.Stance | None) -> Turn:
+    """By how much to turn the page first. A page of ideographs written down looks to tesseract like one that lies: whether it
+    does is left to the engine that reads it."""
+    if stance is None or stance.sure[0] < UPRIGHT or (stance.script in IDEOGRAPHS and stance.turn != 180):
+        return 0
+    return stance.turn
 
 
 def _upright(ref: ImageRef, turn: Turn) -> ImageRef:

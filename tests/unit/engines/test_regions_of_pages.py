@@ -16,7 +16,8 @@ from ocrtune.core import Answer, Decoded, ImageRef, Prompt
 from ocrtune.dialects.regions import Regions
 from ocrtune.engines import _tesseract
 from ocrtune.engines._scripts import LANGUAGES, Way, ways
-from ocrtune.engines.auto import Auto
+from ocrtune.engines._tesseract import Stance
+from ocrtune.engines.auto import Auto, _lies
 from ocrtune.engines.rapidocr import FOREIGN, RapidOcr
 from ocrtune.engines.tesseract import Tesseract
 from ocrtune.errors import EngineError
@@ -292,3 +293,10 @@ def test_without_any_ocr_pages_without_text_say_what_to_install(tmp_path: Path, 
     (answer,) = read(Auto(EngineOptions(layout=True)), page(tmp_path / "en.png", ENGLISH))
     assert answer.error is not None and answer.error.kind == "no OCR engine" and not answer.error.retryable
     assert 'pip install "ocrtune[cpu-ocr]"' in answer.error.message
+
+
+def test_ideographs_written_down_are_not_turned_by_the_look_of_them() -> None:
+    """Tesseract takes a page of vertical Chinese for one that lies on its side."""
+    lying = Stance(270, "Han", (12.0, 9.0))
+    assert _lies(lying) == 0 and _lies(lying._replace(turn=180)) == 180
+    assert _lies(lying._replace(script="Cyrillic")) == 270 and _lies(Stance(90, "Latin", (0.5, 9.0))) == 0 and _lies(None) == 0
