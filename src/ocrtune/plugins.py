@@ -179,6 +179,7 @@ BENCHMARKS: Shelf[Benchmark] = Shelf(
         "infovqa": "ocrtune.benchmarks.docvqa:InfoVqa",
         "chartqa": "ocrtune.benchmarks.chartqa:ChartQa",
         "mme": "ocrtune.benchmarks.mme:Mme",
+        "omnidocbench": "ocrtune.benchmarks.omnidocbench:OmniDocBench",
     },
 )
 

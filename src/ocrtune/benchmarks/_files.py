@@ -56,8 +56,8 @@ def data_files(place: Path, origin: Origin) -> list[Path]:
     if parquet := _of_split(sorted(place.rglob("*.parquet")), origin):
         return parquet
     for name in origin.files:
-        if found := sorted(place.rglob(name)):
-            return found[:1] if "*" not in name else found
+        if found := sorted(place.rglob(name), key=lambda file: (len(file.parts), file.name)):
+            return found[:1]
     there = sorted(file for file in place.iterdir() if file.suffix.lower() in SUFFIXES)
     if len(there) != 1:
         names = ", ".join(file.name for file in there[:5]) or "none"

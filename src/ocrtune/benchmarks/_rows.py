@@ -91,7 +91,9 @@ class _Pictures:
         self._known: dict[Path, ImageRef] = {}
 
     def of(self, fields: Fields, where: str) -> ImageRef:
-        values = [fields[name] for name in PICTURES if fields.get(name)]
+        inner = fields.get("page_info")  # OmniDocBench
+        named = {**inner, **fields} if isinstance(inner, Mapping) else fields
+        values = [named[name] for name in PICTURES if named.get(name)]
         if not values:
             raise InputError(f"{where}: no picture; the columns are {', '.join(fields)}")
         image = self._image(values, where)

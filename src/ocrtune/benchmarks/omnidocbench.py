@@ -1,0 +1,200 @@
+"""OmniDocBench v1.5: pages as Markdown. Text edit, TEDS of tables, formula edit, reading order."""
+
+from __future__ import annotations
+
+import shutil
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, ClassVar, NamedTuple
+
+from ocrtune.benchmarks._assignment import assigned
+from ocrtune.benchmarks._files import Origin
+from ocrtune.benchmarks._omni_matching import Matched, match
+from ocrtune.benchmarks._omni_reading import FORMULA, IGNORED, Found, annotated, cell_texts, read_markdown
+from ocrtune.benchmarks._rows import Row as Published
+from ocrtune.benchmarks._rows import group_of, rows_of, valued
+from ocrtune.contracts import Row
+from ocrtune.core import FieldsTarget, Prediction, Sample, Score
+from ocrtune.errors import InputError, ResourceError, extra
+from ocrtune.scoring.omnidocbench import Pair, normalise_table, normalise_text
+from ocrtune.scoring.order import Block, block_order_edits
+from ocrtune.scoring.tables import teds
+from ocrtune.scoring.text import Edits, ned
+
+EDIT, FULL = "v1.5-edit", "v1.5"
+CDM_TOOLS = ("pdflatex", "magick", "node")
+PROMPT = (
+    "Convert the page in this image to Markdown. Write tables as HTML, displayed formulas as LaTeX between \\[ and \\], inline "
+    "formulas between \\( and \\). Leave pictures out. Answer with the Markdown alone."
+)
+_TAGS = ("data_source", "language", "layout")
+
+
+class Page(NamedTuple):
+    """What one page is worth. `structures` are the TEDS of its tables without their texts; `order` None without any block."""
+
+    text: list[Edits]
+    formulas: list[Edits]
+    tables: list[float]
+    structures: list[float]
+    order: Edits | None
+
+    @property
+    def value(self) -> float:
+        """Mean of what the page has: 1 − text edit, 1 − formula edit, TEDS."""
+        parts = [1 - _rate(edits) for edits in (self.text, self.formulas) if edits]
+        parts += [sum(self.tables) / len(self.tables)] if self.tables else []
+        return min(1.0, max(0.0, sum(parts) / len(parts))) if parts else 1.0
+
+
+class OmniDocBench:
+    """Of `opendatalab/OmniDocBench` (OmniDocBench.json with its folder of pictures), locally under any name.
+
+    `v1.5-edit` is everything that edit distances and TEDS measure; the value of a page is the mean of its parts. `v1.5` adds
+    CDM, which renders formulas with TeX, ImageMagick and node, and makes the published `Overall` of it. The authors give no
+    prompt; the one here asks for what they score.
+    """
+
+    name = "omnidocbench"
+    profiles: ClassVar[tuple[str, ...]] = (EDIT, FULL)
+    hub = "opendatalab/OmniDocBench"
+    revision: ClassVar[str | None] = None
+    dialect = "markdown"
+    max_tokens = 8192
+
+    def __init__(self) -> None:
+        self._pages: dict[str, Page] = {}
+
+    def load(self, place: Path | None) -> list[Sample]:
+        files = ("OmniDocBench.json", "OmniDocBench*.json")
+        origin = Origin(self.hub, patterns=("OmniDocBench.json", "images/*"), files=files, revision=self.revision)
+        return [self._sample(row) for row in rows_of(place, origin)]
+
+    def _sample(self, row: Published) -> Sample:
+        try:
+            attributes = row.fields["page_info"]["page_attribute"]
+            annotated(row.fields)
+        except (KeyError, TypeError, ValueError) as cause:
+            raise InputError(f"entry {row.number + 1} is no page of OmniDocBench.json: {cause!r}") from cause
+        tags = {name: str(attributes[name]) for name in _TAGS if attributes.get(name)}
+        page = {name: row.fields[name] for name in ("layout_dets", "extra") if name in row.fields}
+        return Sample(id=str(row.number), group=group_of(row.image), images=(row.image,), question=PROMPT,
+                      target=FieldsTarget(fields=page), tags=tags)  # fmt: skip
+
+    def describe(self) -> dict[str, str]:
+        return {"cdm": "not computed"}
+
+    def score(self, sample: Sample, prediction: Prediction, profile: str) -> Score:
+        """The page's mean over its parts; a failed request is an empty page. Raises ResourceError for CDM without its tools."""
+        if profile == FULL:
+            refuse_cdm()
+        if not isinstance(sample.target, FieldsTarget):
+            raise InputError(f"the sample {sample.id!r} is no page of OmniDocBench", hint="score it with its own data")
+        page = self._pages[sample.id] = page_of(sample.target.fields, prediction.text or "")
+        return valued(sample, self.name, page.value)
+
+    def table(self, samples: Sequence[Sample], scores: Sequence[Score], profile: str) -> list[Row]:
+        """The published averages of the pages that this object has scored: edits (0 is best) and TEDS in 0..1, means over pages
+        that have such blocks unless the name says otherwise."""
+        pages = [self._pages[sample.id] for sample in samples if sample.id in self._pages]
+        rows: list[Row] = []
+        for name, edits in (("text edit", [page.text for page in pages]), ("formula edit", [page.formulas for page in pages])):
+            known = [page for page in edits if page]
+            rows.append(Row(name, _mean([_rate(page) for page in known]), len(known)))
+            rows.append(Row(f"{name}, whole", _rate([one for page in known for one in page]) if known else None, len(known)))
+        for name, values in (("TEDS", [page.tables for page in pages]), ("TEDS structure", [page.structures for page in pages])):
+            known_tables = [page for page in values if page]
+            rows.append(Row(name, _mean([sum(page) / len(page) for page in known_tables]), len(known_tables)))
+            rows.append(
+                Row(f"{name}, per table", _mean([value for page in known_tables for value in page]), sum(map(len, known_tables)))
+            )
+        orders = [page.order.rate for page in pages if page.order is not None]
+        rows.append(Row("reading order edit", _mean(orders), len(orders)))
+        return [*rows, Row("mean of pages", _mean([page.value for page in pages]), len(pages))]
+
+
+def refuse_cdm() -> None:
+    """CDM is never a silent 0."""
+    missing = [tool for tool in CDM_TOOLS if shutil.which(tool) is None]
+    said = f"{', '.join(missing)} cannot be found" if missing else "this version of ocrtune does not render formulas"
+    raise ResourceError(
+        f"the profile {FULL} of omnidocbench needs CDM, which is not computed here: {said}",
+        hint=f"--profile {EDIT} scores formulas by edit distance; for CDM run OmniDocBench's own code on the same Markdown",
+    )
+
+
+def page_of(page: Any, markdown: str) -> Page:
+    """Match the blocks of one page and measure what was matched."""
+    truth, blocks = annotated(page), read_markdown(markdown)
+    mixed = [block for block in _by_kind(blocks) if block.kind in ("text", "formula")]
+    tables = _match_tables(truth.tables, blocks)
+    matched = match(truth.blocks, [*mixed, *tables.texts])
+    texts = [one for one in matched if one.category != FORMULA and one.category not in IGNORED]
+    formulas = [one for one in matched if one.category == FORMULA]
+    as_text = [one for one in formulas if one.fine not in ("equation_inline", FORMULA, "")]
+    orders = [Block(tuple(one.orders), one.read_at) for one in texts if any(one.orders)]  # type: ignore[arg-type]
+    order = block_order_edits(orders) if orders else None
+    return Page(
+        [*map(_edits, texts), *(_edits(one._replace(reference=_as_text(one.content))) for one in as_text)],
+        [_edits(one) for one in formulas if one not in as_text],
+        [_teds(*pair) for pair in tables.pairs],
+        [_teds(*pair, structure_only=True) for pair in tables.pairs],
+        order if order is not None and order.total else None,
+    )
+
+
+def _by_kind(blocks: Sequence[Found]) -> list[Found]:
+    """Texts and formulas, those first whose kind comes first on the page: where two begin at one place it decides."""
+    kinds = list(dict.fromkeys(block.kind for block in blocks))
+    return sorted(blocks, key=lambda block: kinds.index(block.kind))
+
+
+class _Tables(NamedTuple):
+    """True and read tables as cleaned HTML, and the texts of tables that have no partner."""
+
+    pairs: list[tuple[str, str]]
+    texts: list[Found]
+
+
+def _match_tables(wanted: Sequence[str], blocks: Sequence[Found]) -> _Tables:
+    kinds = Counter(block.kind for block in blocks)
+    if kinds["latex"] > kinds["html"]:  # tables in LaTeX count as not read in this version
+        return _Tables([(normalise_table(table), "") for table in wanted], [])
+    read = [block for block in blocks if block.kind == "html"]
+    if not wanted or not read:
+        return _Tables([(normalise_table(table), "") for table in wanted], [])
+    partner = dict(assigned([[ned(table, block.content) for block in read] for table in wanted]))
+    pairs = [(table, read[partner[at]].content if at in partner else "") for at, table in enumerate(wanted)]
+    alone = [block for to, block in enumerate(read) if to not in set(partner.values())]
+    return _Tables(
+        [(normalise_table(table), normalise_table(found)) for table, found in pairs],
+        [text for block in alone for text in cell_texts(block)],
+    )
+
+
+def _teds(wanted: str, found: str, *, structure_only: bool = False) -> float:
+    try:
+        return teds(wanted, found, structure_only=structure_only)
+    except ValueError:  # markup that cannot be compared
+        return 0.0
+
+
+def _edits(one: Matched) -> Edits:
+    return Pair("", one.reference or one.content, one.reading).edits
+
+
+def _as_text(formula: str) -> str:
+    """A formula that was read as text is compared as text."""
+    with extra("scores"):
+        from pylatexenc.latex2text import LatexNodes2Text
+    return normalise_text(str(LatexNodes2Text().latex_to_text(formula)))
+
+
+def _rate(edits: Sequence[Edits]) -> float:
+    total = sum(one.total for one in edits)
+    return sum(one.errors for one in edits) / total if total else 0.0
+
+
+def _mean(values: Sequence[float]) -> float | None:
+    return sum(values) / len(values) if values else None

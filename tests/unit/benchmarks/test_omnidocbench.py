@@ -1,0 +1,162 @@
+"""The 18 demo pages against what OmniDocBench's own code says, and the pieces that it is made of."""
+
+from __future__ import annotations
+
+import json
+import random
+from collections import defaultdict
+from itertools import permutations
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from ocrtune.benchmarks._assignment import assigned
+from ocrtune.benchmarks._omni_reading import read_markdown
+from ocrtune.benchmarks.omnidocbench import EDIT, FULL, OmniDocBench, page_of
+from ocrtune.core import Sample
+from ocrtune.errors import InputError, ResourceError
+
+from .conftest import DATA, answered, drawn
+
+DEMO = DATA / "omnidocbench_demo"
+# The published code writes pipe tables out as HTML before it counts places, so that what follows them stands elsewhere.
+WITH_PIPES = {"jiaocaineedrop_jiaocai_needrop_en_3361.jpg"}
+
+
+@pytest.fixture(scope="module")
+def demo() -> tuple[OmniDocBench, list[Sample]]:
+    if not DEMO.is_dir():
+        pytest.skip("the OmniDocBench demo (shared/data/omnidocbench_demo beside the repository) is not here")
+    benchmark = OmniDocBench()
+    samples = benchmark.load(DEMO / "OmniDocBench_demo.json")
+    for sample in samples:
+        stem = Path(sample.images[0].path).name[: -len(".jpg")]
+        benchmark.score(sample, answered(sample.id, (DEMO / "predictions" / f"{stem}.md").read_text("utf-8")), EDIT)
+    return benchmark, samples
+
+
+def _expected(name: str) -> Any:
+    return json.loads((DEMO / "expected_head_run" / f"end2end_quick_match_{name}.json").read_text("utf-8"))
+
+
+def test_the_averages_of_the_demo_are_those_of_the_published_code(demo: tuple[OmniDocBench, list[Sample]]) -> None:
+    benchmark, samples = demo
+    rows = {row.name: row.value for row in benchmark.table(samples, [], EDIT)}
+    wanted = _expected("metric_result")
+    assert rows["formula edit"] == pytest.approx(wanted["display_formula"]["all"]["Edit_dist"]["ALL_page_avg"], abs=1e-12)
+    assert rows["TEDS"] == pytest.approx(wanted["table"]["page"]["TEDS"]["ALL"], abs=1e-12)
+    assert rows["TEDS, per table"] == pytest.approx(wanted["table"]["all"]["TEDS"]["all"], abs=1e-12)
+    assert rows["TEDS structure"] == pytest.approx(wanted["table"]["page"]["TEDS_structure_only"]["ALL"], abs=1e-12)
+    assert rows["text edit"] == pytest.approx(wanted["text_block"]["all"]["Edit_dist"]["ALL_page_avg"], abs=3e-5)
+    assert rows["reading order edit"] == pytest.approx(wanted["reading_order"]["all"]["Edit_dist"]["ALL_page_avg"], abs=9e-3)
+
+
+def test_every_page_without_a_pipe_table_has_its_published_text_edit_and_order(demo: tuple[OmniDocBench, list[Sample]]) -> None:
+    benchmark, samples = demo
+    text, order = _expected("text_block_per_page_edit"), _expected("reading_order_per_page_edit")
+    counted = 0
+    for sample in samples:
+        name, page = Path(sample.images[0].path).name, benchmark._pages[sample.id]
+        if name in WITH_PIPES or name not in text or page.order is None:
+            continue
+        assert sum(e.errors for e in page.text) / sum(e.total for e in page.text) == pytest.approx(text[name], abs=1e-12)
+        assert page.order.rate == pytest.approx(order[name], abs=1e-12)
+        counted += 1
+    assert counted == 17
+
+
+def _page(tmp_path: Path, *blocks: dict[str, Any]) -> Path:
+    (tmp_path / "page.png").write_bytes(drawn("page"))
+    page = {
+        "layout_dets": [{"anno_id": at, "order": at + 1, **block} for at, block in enumerate(blocks)],
+        "extra": {"relation": []},
+        "page_info": {"image_path": "page.png", "page_attribute": {"language": "english", "layout": "single_column"}},
+    }
+    file = tmp_path / "OmniDocBench.json"
+    file.write_text(json.dumps([page]))
+    return file
+
+
+HEAD = {"category_type": "header", "text": "A running head of this paper"}
+TEXT = {"category_type": "text_block", "text": "This is the first paragraph of the page."}
+MORE = {"category_type": "text_block", "text": "And another one, that stands below it."}
+FORMULA = {"category_type": "equation_isolated", "latex": "$$x^2+y^2=z^2$$"}
+TABLE = {"category_type": "table", "html": "<table><tr><td>a</td><td>b</td></tr></table>"}
+READ = f"{HEAD['text']}\n\n{TEXT['text']}\n\n\\[x^2+y^2=z^2\\]\n\n{TABLE['html']}\n\n{MORE['text']}"
+
+
+def test_a_page_read_right_is_one_and_its_running_head_does_not_count(tmp_path: Path) -> None:
+    benchmark = OmniDocBench()
+    (sample,) = benchmark.load(_page(tmp_path, HEAD, TEXT, FORMULA, TABLE, MORE))
+    assert benchmark.score(sample, answered(sample.id, READ), EDIT).value == 1
+    assert benchmark.score(sample, answered(sample.id, READ.replace(HEAD["text"] + "\n\n", "")), EDIT).value == 1
+    assert sample.tags == {"language": "english", "layout": "single_column"}
+
+
+def test_a_failed_request_is_an_empty_page(tmp_path: Path) -> None:
+    benchmark = OmniDocBench()
+    (sample,) = benchmark.load(_page(tmp_path, TEXT, FORMULA, TABLE))
+    assert benchmark.score(sample, answered(sample.id, None), EDIT).value == 0
+
+
+def test_cdm_without_its_tools_is_an_error_and_never_a_zero(tmp_path: Path) -> None:
+    benchmark = OmniDocBench()
+    (sample,) = benchmark.load(_page(tmp_path, FORMULA))
+    with pytest.raises(ResourceError, match="CDM") as caught:
+        benchmark.score(sample, answered(sample.id, READ), FULL)
+    assert EDIT in str(caught.value.hint)
+
+
+def test_blocks_in_another_order_cost_order_and_nothing_else(tmp_path: Path) -> None:
+    benchmark = OmniDocBench()
+    (sample,) = benchmark.load(_page(tmp_path, TEXT, MORE))
+    page = page_of(sample.target.fields, f"{MORE['text']}\n\n{TEXT['text']}")  # type: ignore[union-attr]
+    assert sum(e.errors for e in page.text) == 0
+    assert page.order is not None and page.order.rate == 1
+
+
+def test_a_paragraph_read_in_two_pieces_is_joined_again(tmp_path: Path) -> None:
+    benchmark = OmniDocBench()
+    long = {
+        "category_type": "text_block",
+        "text": "The quick brown fox jumps over the lazy dog, and then it runs away into the wood.",
+    }
+    (sample,) = benchmark.load(_page(tmp_path, long, MORE))
+    read = f"The quick brown fox jumps over the lazy dog,\n\nand then it runs away into the wood.\n\n{MORE['text']}"
+    assert benchmark.score(sample, answered(sample.id, read), EDIT).value == 1
+
+
+def test_what_is_no_page_is_an_input_error(tmp_path: Path) -> None:
+    (tmp_path / "a.png").write_bytes(drawn("a"))
+    (tmp_path / "OmniDocBench.json").write_text('[{"image_path": "a.png"}]')
+    with pytest.raises(InputError, match="no page of OmniDocBench"):
+        OmniDocBench().load(tmp_path)
+
+
+def test_markdown_is_taken_apart_by_kind() -> None:
+    blocks = read_markdown(
+        "```markdown\n# Title\n\nwith $a_1$ inside\n\n$$b$$\n\n<table><tr><td>c</td></tr></table>\n\n| d |\n|---|\n| e |\n```"
+    )
+    kinds = defaultdict(list)
+    for block in blocks:
+        kinds[block.fine].append(block.content)
+    assert kinds["text_block"] == ["# Title", "with $a_1$ inside"]
+    assert kinds["equation_inline"] == ["\\[a_1\\]"]
+    assert kinds["equation_isolated"] == ["\\[b\\]"]
+    assert kinds["html_table"] == ["<table><tr><td>c</td></tr></table>"]
+    assert kinds["md2html_table"] == ["<table><tr><td>d</td></tr><tr><td>e</td></tr></table>"]
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_no_assignment_is_cheaper(seed: int) -> None:
+    draw = random.Random(seed)
+    rows, columns = draw.randint(1, 5), draw.randint(1, 5)
+    costs = np.array([[draw.choice([0.0, 0.25, 0.5, 1.0]) for _ in range(columns)] for _ in range(rows)])
+    found = assigned(costs)
+    if rows > columns:
+        costs, found = costs.T, [(column, row) for row, column in found]
+    least = min(sum(costs[r, c] for r, c in enumerate(p)) for p in permutations(range(costs.shape[1]), costs.shape[0]))
+    assert len(found) == len({column for _, column in found}) == costs.shape[0]
+    assert sum(costs[r, c] for r, c in found) == pytest.approx(least)
