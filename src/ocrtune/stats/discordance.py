@@ -42,7 +42,7 @@ class Crossed(Noun):
         ]
         if self.clustered:
             rows.append("samples of one document are not independent: the verdict exchanges whole documents")
-        return rows
+        return [row.rstrip() for row in rows]
 
     def _odds(self) -> str:
         if self.odds is None or self.odds_low is None or self.odds_high is None:
