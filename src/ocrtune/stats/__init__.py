@@ -19,6 +19,7 @@ from ocrtune.stats.paired import (
     documents_needed,
     mcnemar,
     pair,
+    poolable,
 )
 from ocrtune.stats.resampling import Plan, bootstrap, by_group, holm, sign_flip
 
@@ -47,5 +48,6 @@ __all__ = [
     "holm",
     "mcnemar",
     "pair",
+    "poolable",
     "sign_flip",
 ]

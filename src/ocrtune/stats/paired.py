@@ -94,6 +94,11 @@ def pair(samples: Sequence[Sample], base: Sequence[Score], tuned: Sequence[Score
     return [Pair(s, first[s.id], second[s.id]) for s in samples if s.id in first and s.id in second]
 
 
+def poolable(pairs: Sequence[Pair]) -> bool:
+    """Whether there is anything to divide by on both sides."""
+    return any(p.base.total != 0 for p in pairs) and any(p.tuned.total != 0 for p in pairs)
+
+
 def compare(pairs: Sequence[Pair], rule: Rule, plan: Plan = Plan(), *, unscored: int = 0) -> Comparison:  # noqa: B008
     """The verdict of one metric. Raises ComparisonError when no sample was scored for both."""
     if not pairs:
@@ -167,7 +172,7 @@ def _contrast_slices(pairs: Sequence[Pair], rule: Rule, plan: Plan) -> Iterator[
     found = []
     for tag, value, where in slice_masks([p.sample for p in pairs]):
         chosen = [pairs[i] for i in where]
-        if any(p.base.total != 0 for p in chosen):
+        if poolable(chosen):
             found.append((tag, value, len(where), _contrast(chosen, rule, smaller)))
     # Rows that cannot be significant whatever they show need no correction and must not cost the others power (Tarone 1990).
     testable = [contrast.p_value for *_, contrast in found if contrast.groups >= MIN_GROUPS]

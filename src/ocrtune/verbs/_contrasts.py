@@ -12,7 +12,7 @@ from ocrtune.report import ComparisonView, Outline, PageView, Reading, Side
 from ocrtune.scoring.normalise import normalise
 from ocrtune.scoring.text import distance
 from ocrtune.slicing import with_length
-from ocrtune.stats import Comparison, Pair, Plan, Rule, compare, corrected, pair
+from ocrtune.stats import Comparison, Pair, Plan, Rule, compare, corrected, pair, poolable
 from ocrtune.taxonomy import Mistakes, Reply, mistakes, total
 from ocrtune.verbs._sides import Result, protocol_differences, refuse_different_benchmarks
 from ocrtune.verbs._verdict import doubted
@@ -73,7 +73,7 @@ def _contrast(heading: str, base: Result, tuned: Result, how: How) -> Contrast:
     found = [compare(pairs, rule, how.plan, unscored=len(samples) - len(pairs))]
     for other in _shared(base, tuned):
         more = pair(samples, base.scores, tuned.scores, other.metric)
-        if other.metric != rule.metric and any(p.base.total != 0 for p in more):
+        if other.metric != rule.metric and poolable(more):
             found.append(compare(more, other, how.plan, unscored=len(samples) - len(more)))
     return Contrast(heading, base, tuned, found, pairs)
 

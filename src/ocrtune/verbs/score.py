@@ -22,7 +22,7 @@ from pydantic import Field, TypeAdapter, ValidationError, field_validator
 from tqdm import tqdm
 
 from ocrtune.config import Section, read_yaml
-from ocrtune.contracts import Benchmark, Dialect, Metric, Read, Row
+from ocrtune.contracts import Benchmark, Dialect, Metric, Read, Row, Tabled
 from ocrtune.core import Decoded, Estimate, Prediction, Sample, Score
 from ocrtune.errors import ConfigError, InputError, RunError
 from ocrtune.imports import SUFFIXES, recognise
@@ -164,8 +164,9 @@ def score_predictions(samples: Sequence[Sample], predictions: Sequence[Predictio
         if m.pool == "micro"
     ]
     own_scores, aggregates = ([], []) if published is None else (published.scores, published.rows)
+    tabled = [row for metric in metrics if isinstance(metric, Tabled) for row in metric.table(rows)]
     exported = gemma_result(rows, made) if scoring.export else None
-    return Scored([*own_scores, *scores], [*own, *pooled, *means], aggregates, exported)
+    return Scored([*own_scores, *scores], [*own, *pooled, *means], [*tabled, *aggregates], exported)
 
 
 class _Published(NamedTuple):
