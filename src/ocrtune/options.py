@@ -40,6 +40,11 @@ class EngineOptions(Section):
         description="how pictures reach a server: inside the request, or as files of a temporary folder ($TMPDIR) that it "
         "reads itself (vLLM: --allowed-local-media-path)",
     )
+    api_mode: Literal["stream", "chat", "local"] = Field(
+        "stream",
+        description="how a server is spoken to: stream = OpenAI chat with server-sent events, so that loops are cut off; chat = "
+        "the same in one piece; local = a plain OCR service at the address of --base-url: a form with one `file`, its text back",
+    )
     language: str | None = Field(None, description="languages of a classic engine, e.g. rus+eng for tesseract")
     layout: bool = Field(False, description="a classic engine answers with regions, boxes and words, not just lines of text")
     device: str | None = Field(None, description="cpu, cuda, cuda:0, mps; found by itself when absent")

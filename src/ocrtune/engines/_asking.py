@@ -16,7 +16,7 @@ from ocrtune.core import Prompt
 from ocrtune.engines._pictures import Picture
 from ocrtune.engines._servers import Fleet, Outcome, Server
 from ocrtune.engines._sight import REMEDY
-from ocrtune.engines.openai import FailedReplyError, FullError, Reply, body_of, refusal, streamed, whole
+from ocrtune.engines.openai import FailedReplyError, FullError, Reply, body_of, plain, refusal, streamed, whole
 from ocrtune.errors import EngineError
 from ocrtune.options import EngineOptions
 
@@ -28,11 +28,28 @@ CROWDED = ("context length", "max_model_len", "maximum model length", "maximum c
 GUARD = {"max_pattern_size": 64, "min_pattern_size": 8, "min_count": 24}  # tokens; a unit said 24 times over 192 tokens or more
 
 
+class Request(NamedTuple):
+    """What is posted, and where."""
+
+    where: str
+    data: Any
+    headers: dict[str, str]
+
+
 class Body(NamedTuple):
     """A request without the name of the model and what only some servers know: JSON, and the pictures that stand behind it."""
 
     head: dict[str, Any]
     parts: list[tuple[bytes, bytes]]
+
+    def request(self, server: Server) -> Request:
+        beginning = self.beginning(server)
+        headers = {"Content-Type": "application/json", "Content-Length": str(len(beginning) + self.length())}
+        return Request(f"{server.url}/chat/completions", self.chunks(beginning), headers)
+
+    def read(self, content: bytes) -> Reply:
+        """The reply of a server that does not stream. Raises FailedReplyError."""
+        return whole(content)
 
     def beginning(self, server: Server) -> bytes:
         own = {"model": server.model, **self.head, **({"repetition_detection": GUARD} if server.guards else {})}
@@ -53,7 +70,24 @@ class Body(NamedTuple):
         yield rest + b"}"
 
 
-def body_for(prompt: Prompt, pictures: Sequence[Picture], *, prefix: str, temperature: float) -> Body:
+class Form(NamedTuple):
+    """A picture for a plain OCR service: one file in a form, its text back."""
+
+    picture: bytes
+
+    def request(self, server: Server) -> Request:
+        form = aiohttp.FormData()
+        png = self.picture[:1] == b"\x89"
+        form.add_field(
+            "file", self.picture, filename="image.png" if png else "image.jpg", content_type="image/png" if png else "image/jpeg"
+        )
+        return Request(server.url, form, {})
+
+    def read(self, content: bytes) -> Reply:
+        return plain(content)
+
+
+def body_for(prompt: Prompt, pictures: Sequence[Picture], *, prefix: str, temperature: float, stream: bool = True) -> Body:
     """Image parts first, text last: with string-content templates the order decides where the image tokens go."""
     parts: list[dict[str, Any]] = [{"type": "image_url", "image_url": {"url": MARK}} for _ in pictures]
     lead = prefix * len(pictures)
@@ -64,8 +98,7 @@ def body_for(prompt: Prompt, pictures: Sequence[Picture], *, prefix: str, temper
     head = {
         "max_tokens": prompt.max_tokens,
         "temperature": temperature if prompt.temperature is None else prompt.temperature,
-        "stream": True,
-        "stream_options": {"include_usage": True},
+        **({"stream": True, "stream_options": {"include_usage": True}} if stream else {"stream": False}),
     }
     contents = [*(picture.content for picture in pictures), b""]
     return Body(head, list(zip([*before, between[-1]], contents, strict=True)))
@@ -76,7 +109,7 @@ class Asking:
         self.timeout = options.timeout
         self._key = key
 
-    async def ask(self, server: Server, body: Body, fleet: Fleet) -> Reply:
+    async def ask(self, server: Server, body: Body | Form, fleet: Fleet) -> Reply:
         """Raises FailedReplyError, TimeoutError and aiohttp's errors; EngineError for what no sample will ever get past."""
         begun = time.monotonic()
         course = _Course()
@@ -99,19 +132,17 @@ class Asking:
             waited = (course.first or time.monotonic()) - begun
             server.learn(course.outcome, begun=begun, waited=waited, timeout=self.timeout)
 
-    async def _exchange(self, server: Server, body: Body, course: _Course) -> Reply:
+    async def _exchange(self, server: Server, body: Body | Form, course: _Course) -> Reply:
         assert server.session is not None
         while True:
-            beginning = body.beginning(server)
-            headers = {"Content-Type": "application/json", "Content-Length": str(len(beginning) + body.length())}
-            where, data = f"{server.url}/chat/completions", body.chunks(beginning)
+            where, data, headers = body.request(server)
             async with server.session.post(where, data=data, headers=headers, timeout=UNBOUND) as response:
                 course.first = time.monotonic()
                 if response.status == 200 and "text/event-stream" in response.headers.get("content-type", ""):
                     return await streamed(response)
                 content = await body_of(response)
                 if response.status == 200:
-                    return whole(content)
+                    return body.read(content)
                 refused = refusal(response, content)
             if not (server.guards and response.status in (400, 422) and "repetition_detection" in refused.failure.message):
                 raise refused

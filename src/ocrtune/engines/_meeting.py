@@ -36,6 +36,30 @@ def normalise_url(text: str) -> str:
     return url if last[:1] == "v" and last[1:2].isdigit() else f"{url}/v1"
 
 
+def plain_url(text: str) -> str:
+    """The address of a plain service: as it is typed, with a scheme."""
+    url = text.strip()
+    return url if "://" in url else f"http://{url}"
+
+
+async def meet_plain(servers: Sequence[Server], model: str | None) -> list[Server]:
+    """Those that answer anything at all: a plain service lists no models. Raises UnreachableError when none does."""
+    there, gone = [], []
+    for server in servers:
+        assert server.session is not None
+        server.model = model or "local"
+        try:
+            async with server.session.get(server.url) as reply:
+                server.version = reply.headers.get("server")
+            there.append(server)
+        except (aiohttp.ClientError, OSError, TimeoutError, ValueError) as cause:
+            why = f"no service answers at {server.url}: {str(cause) or type(cause).__name__}"
+            gone.append(UnreachableError(why, hint="is it running, and is --base-url its whole address, such as …/predict?"))
+    if not there:
+        raise gone[0]
+    return there
+
+
 def sessions(servers: Sequence[Server], options: EngineOptions, key: str | None) -> None:
     """Give every server its connections. Needs a running event loop."""
     headers = {"Authorization": f"Bearer {key}"} if key else {}

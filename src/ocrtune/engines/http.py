@@ -11,9 +11,9 @@ from queue import SimpleQueue
 import aiohttp
 
 from ocrtune.core import Answer, Failure, Prompt, Size
-from ocrtune.engines._asking import Asking, body_for
+from ocrtune.engines._asking import Asking, Body, Form, body_for
 from ocrtune.engines._loop import LoopThread
-from ocrtune.engines._meeting import meet, normalise_url, sessions
+from ocrtune.engines._meeting import meet, meet_plain, normalise_url, plain_url, sessions
 from ocrtune.engines._pictures import Picture, Pictures
 from ocrtune.engines._servers import Fleet, Server
 from ocrtune.engines._sight import Sight
@@ -22,7 +22,7 @@ from ocrtune.errors import ConfigError, EngineError, InputError
 from ocrtune.options import EngineOptions
 
 USED = ("model", "base_url", "processor", "send", "concurrency", "timeout", "temperature", "max_pixels", "min_pixels",
-        "trust_remote_code")  # fmt: skip
+        "trust_remote_code", "api_mode")  # fmt: skip
 AHEAD = 4  # pictures are prepared for a quarter of the places beyond those in flight, and for this many at least
 LATER = 3  # times that a request waits for another place before a refusal counts
 
@@ -41,7 +41,11 @@ class Http:
         if not options.base_url:
             raise ConfigError("the http engine needs the address of a server", hint="--base-url http://127.0.0.1:8000/v1")
         self.options = options
-        self.servers = [Server(url, options.concurrency) for url in dict.fromkeys(map(normalise_url, options.base_url))]
+        self._plain = options.api_mode == "local"
+        if self._plain and options.send == "file":
+            raise ConfigError("a plain OCR service takes pictures inside the request only", hint="leave --send out")
+        address = plain_url if self._plain else normalise_url
+        self.servers = [Server(url, options.concurrency) for url in dict.fromkeys(map(address, options.base_url))]
         self._key = os.environ.get("API_KEY")
         self._sight = Sight(options)
         self._pictures = Pictures(self._sight, options.send)
@@ -54,7 +58,8 @@ class Http:
         versions = sorted({server.version for server in self.servers if server.version})
         known = {"engine": self.name, "model": ", ".join(models), "server": ", ".join(versions),
                  "temperature": str(self.options.temperature), "max_pixels": str(self.options.max_pixels or ""),
-                 "min_pixels": str(self.options.min_pixels or ""), "processor": self._sight.name or ""}  # fmt: skip
+                 "min_pixels": str(self.options.min_pixels or ""), "processor": self._sight.name or "",
+                 "api_mode": "local" if self._plain else ""}  # fmt: skip
         return {k: v for k, v in known.items() if v}
 
     def open(self) -> None:
@@ -108,13 +113,18 @@ class Http:
     async def _start(self) -> None:
         sessions(self.servers, self.options, self._key)
         self._fleet = Fleet(self.servers, self.options.concurrency, self._is_there)
-        there = await meet(self.servers, self.options.model, keyed=bool(self._key))
+        there = await self._meet(self.servers)
         for server in self.servers:
             if server not in there:
                 self._fleet.lost(server)
 
     async def _is_there(self, server: Server) -> bool:
-        return server in await meet([server], self.options.model, keyed=bool(self._key))
+        return server in await self._meet([server])
+
+    async def _meet(self, servers: list[Server]) -> list[Server]:
+        if self._plain:
+            return await meet_plain(servers, self.options.model)
+        return await meet(servers, self.options.model, keyed=bool(self._key))
 
     async def _end(self) -> None:
         for server in self.servers:
@@ -157,11 +167,19 @@ class Http:
         """Servers echo headers in their error messages; the key must not end up in a run directory."""
         return failure.model_copy(update={"message": failure.message.replace(self._key, "***")}) if self._key else failure
 
+    def _body(self, prompt: Prompt, pictures: list[Picture]) -> Body | Form:
+        if not self._plain:
+            stream, temperature = self.options.api_mode == "stream", self.options.temperature
+            return body_for(prompt, pictures, prefix=self._sight.prefix, temperature=temperature, stream=stream)
+        if len(pictures) != 1:
+            raise InputError(f"a plain OCR service reads one picture at a time, and the sample has {len(pictures)}")
+        return Form(pictures[0].content)
+
     async def _converse(self, prompt: Prompt, pictures: list[Picture]) -> tuple[Reply, float]:
         """At one server after the other while connections break and others are up, each of them once; and again, a few times,
         where a server that is busy with others of ours said "later"."""
         assert self._fleet is not None
-        body = body_for(prompt, pictures, prefix=self._sight.prefix, temperature=self.options.temperature)
+        body = self._body(prompt, pictures)
         tried: frozenset[str] = frozenset()
         waits = LATER
         while True:

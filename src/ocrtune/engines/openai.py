@@ -86,6 +86,19 @@ def whole(body: bytes) -> Reply:
     return Reply(text, _finish(reason or "stop"), usage)
 
 
+def plain(body: bytes) -> Reply:
+    """The reply of a plain OCR service: JSON with a `text`, a JSON string, or the text itself. Raises FailedReplyError."""
+    said = body.decode("utf-8", "replace")
+    try:
+        value = json.loads(said)
+    except ValueError:
+        return Reply(said, "stop", None)
+    text = value.get("text") if isinstance(value, dict) else value
+    if not isinstance(text, str):
+        raise FailedReplyError("bad reply", f"no field `text` in the reply: {_beginning(body)}")
+    return Reply(text, "stop", None)
+
+
 async def body_of(response: aiohttp.ClientResponse) -> bytes:
     return b"".join([block async for block in _blocks(response)])
 
