@@ -192,7 +192,9 @@ class _Reader:
         items = self.stack[-1].value
         self.problems.add("bad-syntax", "a list without its closing bracket")
         below = self.stack[-2].value if len(self.stack) > 1 else None
-        if isinstance(items, list) and items and isinstance(items[-1], str) and isinstance(below, dict):
+        if not (isinstance(items, list) and items and isinstance(items[-1], str) and isinstance(below, dict)):
+            return
+        if items[-1] not in below:  # what is there already would be lost
             key = items.pop()
             self.stack.pop()
             self._key(str(key))
