@@ -47,7 +47,7 @@ def doubts(counts: Counts, n: int, limits: Limits) -> tuple[str, ...]:
     """A sentence for each limit that is exceeded; none is no reason for doubt."""
     found = {**counts._asdict(), "empty": counts.empty - counts.blank}
     return tuple(
-        f"{found[name]} {text.format(n=n)} ({found[name] / n:.1%}, the limit is {getattr(limits, name):.3g})"
+        f"{found[name]} {text.format(n=n)} ({found[name] / n:.1%}, the limit is {getattr(limits, name) * 100:.3g}%)"
         for name, text in SAID.items()
         if n and found[name] / n > getattr(limits, name)
     )

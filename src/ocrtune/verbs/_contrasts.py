@@ -15,7 +15,6 @@ from ocrtune.slicing import with_length
 from ocrtune.stats import Comparison, Pair, Plan, Rule, compare, corrected, pair, poolable
 from ocrtune.taxonomy import Mistakes, Reply, mistakes, total
 from ocrtune.verbs._sides import Result, protocol_differences, refuse_different_benchmarks
-from ocrtune.verbs._verdict import doubted
 from ocrtune.verbs.score import attributed
 
 NOTES = {"length": "cut off at the token limit", "loop": "fell into a loop"}
@@ -46,7 +45,7 @@ def contrasts(base: Result, candidates: Mapping[str, Result], how: How) -> list[
     """
     found = [_contrast(heading, base, tuned, how) for heading, tuned in candidates.items()]
     judged = iter(corrected([one for contrast in found for one in contrast.comparisons]))
-    return [c._replace(comparisons=_warned([next(judged) for _ in c.comparisons], c)) for c in found]
+    return [c._replace(comparisons=[next(judged) for _ in c.comparisons]) for c in found]
 
 
 def view(contrast: Contrast) -> ComparisonView:
@@ -76,12 +75,6 @@ def _contrast(heading: str, base: Result, tuned: Result, how: How) -> Contrast:
         if other.metric != rule.metric and poolable(more):
             found.append(compare(more, other, how.plan, unscored=len(samples) - len(more)))
     return Contrast(heading, base, tuned, found, pairs)
-
-
-def _warned(found: Sequence[Comparison], contrast: Contrast) -> list[Comparison]:
-    """A doubtful side is what is said first."""
-    doubt = doubted(contrast.base.doubts, contrast.tuned.doubts)
-    return [one.model_copy(update={"statement": doubt + one.statement}) for one in found]
 
 
 def _deciding(metric: str | None, base: Result, tuned: Result) -> Rule:

@@ -28,10 +28,11 @@ def verdict(views: Mapping[str, ComparisonView], candidates: Sequence[str]) -> d
     }
 
 
-def doubted(base: Sequence[str], tuned: Sequence[str]) -> str:
-    """Why a comparison is not to be believed, as the beginning of its statement; "" when nothing speaks against it."""
-    sides = [f"{name}: {'; '.join(doubts)}" for name, doubts in (("base", base), ("tuned", tuned)) if doubts]
-    return f"Suspect ({'. '.join(sides)}). " if sides else ""
+def doubted(view: ComparisonView) -> Comparison:
+    """The comparison that decides, its statement beginning with why it is not to be believed, where that is so."""
+    sides = [f"{name}: {'; '.join(side.doubts)}" for name, side in _sides(view) if side.doubts]
+    first = f"Suspect ({'. '.join(sides)}). " if sides else ""
+    return view.comparison.model_copy(update={"statement": first + view.comparison.statement})
 
 
 def worse_pages(view: ComparisonView) -> list[PageView]:
@@ -42,7 +43,7 @@ def worse_pages(view: ComparisonView) -> list[PageView]:
 
 def _record(view: ComparisonView) -> dict[str, JsonValue]:
     """`low` and `high` bound `difference` = tuned − base; `metrics` has the same of all metrics, this one included."""
-    content: dict[str, JsonValue] = view.comparison.model_dump(mode="json")
+    content: dict[str, JsonValue] = doubted(view).model_dump(mode="json")
     content["status"] = "suspect" if view.base.doubts or view.tuned.doubts else "ok"
     content["doubts"] = {"base": list(view.base.doubts), "tuned": list(view.tuned.doubts)}
     content["metrics"] = {one.metric: one.model_dump(mode="json") for one in (view.comparison, *view.others)}
@@ -98,7 +99,7 @@ def _told(view: ComparisonView, *, alone: bool) -> str:
     lines = [] if alone else [f"— {view.title} —"]
     lines += [f"SUSPECT {name}: {doubt}" for name, side in _sides(view) for doubt in side.doubts]
     lines += [
-        _statement(view),
+        view.comparison.statement,
         "",
         f"{'metric':<14}{'base':>9}{'tuned':>9}{'change':>10}   {'95 % interval':<20}{'p (Holm)':>9}",
     ]
@@ -111,11 +112,6 @@ def _told(view: ComparisonView, *, alone: bool) -> str:
             lines += ["", f"{one.metric}, sample by sample:", *one.crossed.lines()]
     lines += [f"protocol differs in {d.key}: {d.base} → {d.tuned}" for d in view.protocol_differences]
     return "\n".join(lines)
-
-
-def _statement(view: ComparisonView) -> str:
-    """Where the doubts stand above it already."""
-    return view.comparison.statement.removeprefix(doubted(view.base.doubts, view.tuned.doubts))
 
 
 def _sides(view: ComparisonView) -> tuple[tuple[str, Side], tuple[str, Side]]:
@@ -135,7 +131,7 @@ def markdown(title: str, views: Sequence[ComparisonView], charts: Sequence[str])
 def _section(view: ComparisonView) -> list[str]:
     found = view.comparison
     parts = [f"> **Suspect**, {name}: {_cell(doubt)}" for name, side in _sides(view) for doubt in side.doubts]
-    parts += [f"**{SIGNS[found.verdict]}** — {_cell(_statement(view))}", _metrics(view)]
+    parts += [f"**{SIGNS[found.verdict]}** — {_cell(view.comparison.statement)}", _metrics(view)]
     parts += [_crossed(one) for one in (found, *view.others) if one.crossed is not None]
     parts.append(
         _grid(("replies", "base", "tuned"), [(n, *(getattr(s.estimates[0], n) for _, s in _sides(view))) for n in COUNTS])

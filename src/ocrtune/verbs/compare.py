@@ -28,7 +28,7 @@ from ocrtune.stats import Comparison, Plan
 from ocrtune.verbs import score
 from ocrtune.verbs._contrasts import How, contrasts, view
 from ocrtune.verbs._sides import Result, read_result, training_curve
-from ocrtune.verbs._verdict import markdown, mistake_lines, summary, verdict
+from ocrtune.verbs._verdict import doubted, markdown, mistake_lines, summary, verdict
 
 VERDICT, REPORT, MARKDOWN, MISTAKES, CHARTS = "verdict.json", "report.html", "verdict.md", "mistakes.jsonl", "charts"
 
@@ -112,8 +112,8 @@ def run(config: Config, into: RunDir) -> Compared:
     charts = {"charts": CHARTS} if pictures else {}
     into.finish("done", verdict=VERDICT, report=REPORT, markdown=MARKDOWN, mistakes=MISTAKES, **charts)
     return Compared(
-        first.comparison,
-        {heading: one.comparison for heading, one in views.items() if one is not first},
+        doubted(first),
+        {heading: doubted(one) for heading, one in views.items() if one is not first},
         list(first.protocol_differences),
         {heading: [one.comparison, *one.others] for heading, one in views.items()},
         worse,

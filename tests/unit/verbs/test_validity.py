@@ -27,7 +27,7 @@ def test_empty_replies_to_blank_pages_are_right() -> None:
     found = count([row("", text=" "), row("", text="something"), row("something")])
     assert (found.empty, found.blank) == (2, 1)
     assert doubts(found, 3, Limits(empty=0.3, duplicates=1)) == (
-        "1 of 3 replies are empty though there is something to read (33.3%, the limit is 0.3)",
+        "1 of 3 replies are empty though there is something to read (33.3%, the limit is 30%)",
     )
     assert doubts(found, 3, Limits(empty=0.34, duplicates=1)) == ()
 
