@@ -7,6 +7,8 @@ Examples:
   ocrtune evaluate data/invoices --engine http --base-url http://127.0.0.1:8000/v1 --concurrency 32 --max-tokens 2048
   ocrtune evaluate data/invoices --engine rapidocr --metrics cer,exact --normalisation nospace
   ocrtune evaluate OCRBench/OCRBench.json --benchmark ocrbench --model models/nano
+  ocrtune evaluate data/invoices --base-url http://127.0.0.1:8000/v1 --first 100 --prompt-file prompts.yaml --prompt russian
+  ocrtune evaluate data/invoices --engine http --base-url http://127.0.0.1:3669/predict --api-mode local
   ocrtune evaluate hub --benchmark mws-vision-bench --base-url http://127.0.0.1:8000/v1
 """
 
@@ -17,11 +19,11 @@ import logging
 import random
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
-from ocrtune.config import read_yaml
+from ocrtune.config import closest, read_yaml
 from ocrtune.contracts import Benchmark, Dialect, Engine
 from ocrtune.core import Prediction, Sample
 from ocrtune.errors import ConfigError, InputError, ModelError, RunError
@@ -43,8 +45,12 @@ class Reading(EngineOptions):
 
     engine: str = Field("local", description="what reads: local, http, rapidocr, tesseract, echo")
     dialect: str | None = Field(None, description="how replies are written; what the model was trained with, else plain")
-    prompt: str | None = Field(None, description="prompt text; what the model was trained with, else the dialect's own")
-    prompt_file: Path | None = Field(None, description="file that holds the prompt text, instead of --prompt")
+    prompt: str | None = Field(
+        None, description="prompt text, or its name in --prompt-file; what the model was trained with, else the dialect's own"
+    )
+    prompt_file: Path | None = Field(
+        None, description="file that holds the prompt text, or YAML: `prompt_text: …`, or several prompts by name"
+    )
     max_tokens: int = Field(1024, gt=0, description="longest reply, in tokens; longer ones are cut and counted as truncated")
     retries: int = Field(2, ge=0, le=20, description="how often a failure that may pass, such as a timeout, is tried again")
 
@@ -53,6 +59,8 @@ class Reading(EngineOptions):
         """The prompt that was asked for, if one was. Raises ConfigError for two, InputError for a file that cannot be read."""
         if self.prompt_file is None:
             return self.prompt
+        if self.prompt_file.suffix.lower() in (".yaml", ".yml"):
+            return named_prompt(self.prompt_file, self.prompt)
         if self.prompt is not None:
             raise ConfigError("the prompt is given twice", hint="give --prompt or --prompt-file")
         try:
@@ -61,12 +69,32 @@ class Reading(EngineOptions):
             raise InputError(f"{self.prompt_file}: the prompt cannot be read ({cause})") from cause
 
 
+def named_prompt(file: Path, name: str | None) -> str:
+    """The prompt `name` of a YAML file of prompts; without a name its `prompt_text`, or its only one. Raises ConfigError."""
+    texts = read_yaml(file)
+    if name is None:
+        name = "prompt_text" if "prompt_text" in texts or len(texts) != 1 else next(iter(texts))
+    if not isinstance(text := texts.get(name), str):
+        raise ConfigError(
+            f"{file} has no prompt called {name!r}{closest(name, list(texts))}",
+            hint=f"choose one with --prompt: {', '.join(map(str, texts)) or 'there are none'}",
+        )
+    return text
+
+
 class Config(Scoring, Reading):
     """What is read, by whom, and how it is scored."""
 
     data: str = Field(description="dataset folder or run:<id> of a prepare run; with --benchmark its file or folder, or `hub`")
     split: str = Field("test", description="split to read: train, val or test")
     limit: int | None = Field(None, gt=0, description="read only so many samples, drawn by the seed")
+    first: int | None = Field(None, gt=0, description="read only the first so many samples")
+
+    @model_validator(mode="after")
+    def _one_choice(self) -> Self:
+        if self.limit is not None and self.first is not None:
+            raise ValueError("limit and first exclude each other: samples are drawn, or the first ones taken")
+        return self
 
 
 class Reader(NamedTuple):
@@ -127,9 +155,10 @@ def reader(config: Reading, into: RunDir) -> Iterator[Reader]:
 
 
 def _as_published(config: Config, benchmark: Benchmark) -> Config:
-    """The benchmark's own dialect and token limit where the options do not say otherwise."""
-    asked = config.model_fields_set
-    own = {"dialect": benchmark.dialect, "max_tokens": benchmark.max_tokens}
+    """The benchmark's own dialect and token limit where the options do not say otherwise. Its questions are whole prompts:
+    nothing is said beside them, not even what the model was trained with."""
+    asked = {*config.model_fields_set, *(["prompt"] if config.prompt_file else [])}
+    own = {"dialect": benchmark.dialect, "max_tokens": benchmark.max_tokens, "prompt": ""}
     return config.model_copy(update={name: value for name, value in own.items() if name not in asked})
 
 
@@ -148,14 +177,17 @@ def _samples(config: Config, benchmark: Benchmark | None, into: RunDir) -> list[
             hint="to read without scoring, use `ocrtune parse`",
         )
     if config.limit is None or config.limit >= len(samples):
-        return samples
+        return samples[: config.first]
     drawn = random.Random(config.seed).sample(range(len(samples)), config.limit)
     return [samples[index] for index in sorted(drawn)]
 
 
 def _protocol(config: Config, asked: Reader, sample: Sample) -> dict[str, str]:
-    """How the figures were made, as far as it could change them."""
-    prompt = asked.dialect.ask(sample.model_copy(update={"question": None, "box": None}))
+    """How the figures were made, as far as it could change them; the prompt beside the samples' own questions."""
+    prompt = config.words or ""
+    if config.benchmark is None:
+        with contextlib.suppress(InputError):  # a dialect of questions that has no words of its own
+            prompt = asked.dialect.ask(sample.model_copy(update={"question": None, "box": None}))
     made = {"dialect": asked.dialect.name, "prompt": prompt, "max_tokens": str(config.max_tokens)}
     return {**made, **asked.engine.describe()}
 

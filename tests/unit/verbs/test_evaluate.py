@@ -284,3 +284,32 @@ def test_a_trained_model_sees_pictures_as_large_as_in_its_training(
     assert (found.min_pixels, found.max_pixels) == (None, 5000)
     assert resolved(model=str(tmp_path / "model"), max_pixels=900).max_pixels == 900
     assert "trained with the max_pixels 5000, but is asked with 900" in caplog.text
+
+
+PROMPTS = "russian: Прочитай страницу.\nenglish: Read the page.\n"
+
+
+@pytest.mark.parametrize(
+    ("content", "name", "words"),
+    [
+        ('prompt_text: "執行 OCR 任務："', None, "執行 OCR 任務："),
+        (PROMPTS, "russian", "Прочитай страницу."),
+        ("only: Read.", None, "Read."),
+    ],
+)
+def test_prompts_come_from_yaml_by_name(tmp_path: Path, content: str, name: str | None, words: str) -> None:
+    (tmp_path / "prompts.yaml").write_text(content, "utf-8")
+    assert Config(data="d", prompt=name, prompt_file=tmp_path / "prompts.yaml").words == words
+
+
+@pytest.mark.parametrize("name", [None, "rusian"])
+def test_a_prompt_that_is_not_in_the_set_is_refused_with_those_that_are(tmp_path: Path, name: str | None) -> None:
+    (tmp_path / "prompts.yaml").write_text(PROMPTS, "utf-8")
+    with pytest.raises(ConfigError) as caught:
+        _ = Config(data="d", prompt=name, prompt_file=tmp_path / "prompts.yaml").words
+    assert "russian, english" in str(caught.value.hint)
+
+
+def test_the_first_samples_or_drawn_ones_but_not_both() -> None:
+    with pytest.raises(ValueError, match="exclude each other"):
+        Config(data="d", first=3, limit=3)
