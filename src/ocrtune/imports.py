@@ -40,6 +40,7 @@ class Reply(NamedTuple):
     image: str
     fields: Mapping[str, Any]
     seconds: float = 0.0
+    score: float | None = None
 
 
 class Imported(NamedTuple):
@@ -107,7 +108,20 @@ def _logged(row: Any, where: str) -> Reply:
     question = fields.get("question") or row.get("input")
     text = _first(row.get("filtered_resps")) if row.get("filtered_resps") else _first(row.get("resps"))
     image = _image(fields) or f"{row['doc_id']}.png"
-    return Reply(str(row["doc_id"]), "" if text is None else str(text), _text(question), answers, image, fields)
+    said = "" if text is None else str(text)
+    return Reply(str(row["doc_id"]), said, _text(question), answers, image, fields, score=_scored(row))
+
+
+def _scored(row: Mapping[str, Any]) -> float | None:
+    """What the task gave: the `score` that it keeps for its aggregation, else the only number of the row besides its id."""
+    kept = [value["score"] for value in row.values() if isinstance(value, dict) and _is_number(value.get("score"))]
+    plain = [value for name, value in row.items() if name != "doc_id" and _is_number(value)]
+    found = kept or plain
+    return float(found[0]) if len(found) == 1 else None
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float)
 
 
 def _first(value: Any) -> Any:
@@ -122,7 +136,9 @@ def _tabled(number: int, row: Mapping[str, Any]) -> Reply:
     fields = {k: v for k, v in row.items() if k != "prediction" and k not in PICTURES and v is not None}
     answers = literal(row.get("answer"))
     image = _image(row) or f"{row.get('index', number)}.png"
-    return Reply(str(number), None if text.startswith(FAILED) else text, _text(row.get("question")), answers, image, fields)
+    said = None if text.startswith(FAILED) else text
+    given = next((row[name] for name in ("hit", "score") if _is_number(row.get(name))), None)
+    return Reply(str(number), said, _text(row.get("question")), answers, image, fields, score=given)
 
 
 def _gemma(row: Any, where: str) -> Reply:
@@ -132,7 +148,8 @@ def _gemma(row: Any, where: str) -> Reply:
     text, image = row.get("prediction"), _image(row) or where
     seconds = row.get("inference_time")
     took = float(seconds) if isinstance(seconds, int | float) and seconds >= 0 else 0.0
-    return Reply(image, None if text is None else str(text), None, label, image, {}, took)
+    given = row["cer_score"] if _is_number(row.get("cer_score")) else None
+    return Reply(image, None if text is None else str(text), None, label, image, {}, took, given)
 
 
 def _label(row: Mapping[str, Any]) -> str | None:

@@ -16,7 +16,7 @@ LOG = [
      "ocrbench_accuracy": {"question_type": "Regular Text Recognition", "score": 1, "prediction": "centre",
                            "ground_truth": ["CENTRE", "Center"]}},
     {"doc_id": 7, "target": "[5 kg]", "filtered_resps": [["5"]], "doc": {"question": "how much?", "eval": "None"}, "input": "x"},
-    {"doc_id": 9, "target": "a", "filtered_resps": [], "resps": [["said"]], "input": "what?"},
+    {"doc_id": 9, "target": "a", "filtered_resps": [], "resps": [["said"]], "input": "what?", "anls": 0.5},
 ]  # fmt: skip
 TABLE = [
     {"index": 0, "question": "how many?", "answer": "['5', 'five']", "category": "Doc-oriented VQA", "prediction": "5"},
@@ -56,6 +56,7 @@ def test_sample_logs_of_lmms_eval(name: str, tmp_path: Path) -> None:
     assert first.fields["question_type"] == "Regular Text Recognition" and "prediction" not in first.fields
     assert (second.id, second.text, second.question, second.answers) == ("7", "5", "how much?", "[5 kg]")
     assert (third.text, third.answers) == ("said", "a")
+    assert (first.score, second.score, third.score) == (1, None, 0.5)
 
 
 @pytest.mark.parametrize("name", ["model_OCRBench.xlsx", "model_OCRBench.tsv"])

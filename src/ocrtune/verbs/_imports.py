@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from ocrtune.contracts import Benchmark
-from ocrtune.core import AnswersTarget, Failure, ImageRef, Prediction, Sample, TextTarget
+from ocrtune.core import AnswersTarget, Failure, ImageRef, Prediction, Sample, Score, TextTarget
 from ocrtune.errors import InputError
 from ocrtune.imaging import image_ref
 from ocrtune.imports import Imported, Reply, read_answers
@@ -17,15 +17,19 @@ from ocrtune.runs import RunDir
 from ocrtune.sampling import load_split
 
 ROWS = "rows.jsonl"  # the published columns, as far as the answers have them, in a form that benchmarks load
+SAME = 1e-6  # scores that differ by less are the same, written with other digits
+NAMED = 5
 ALIKE = 0.9  # share of questions that must be those of the data for answers to be about it
 
 
 class Brought(NamedTuple):
-    """`protocol` is what is known of how the answers were made."""
+    """`protocol` is what is known of how the answers were made, `given` the scores that stand in the file, by id, of `metric`."""
 
     samples: list[Sample]
     predictions: dict[str, Prediction]
     protocol: dict[str, str]
+    metric: str | None
+    given: dict[str, float]
 
 
 def bring(file: Path, benchmark: Benchmark | None, place: Path | None, into: RunDir, *, split: str) -> Brought:
@@ -44,7 +48,21 @@ def bring(file: Path, benchmark: Benchmark | None, place: Path | None, into: Run
         samples = _among(found.replies, {sample.id: sample for sample in known}, file)
     predictions = [_prediction(reply) for reply in found.replies]
     into.write(PREDICTIONS, predictions)
-    return Brought(samples, {p.sample_id: p for p in predictions}, _protocol(found))
+    given = {reply.id: reply.score for reply in found.replies if reply.score is not None}
+    metric = benchmark.name if benchmark else "cer" if found.kind == "gemma-ocr" else None
+    return Brought(samples, {p.sample_id: p for p in predictions}, _protocol(found), metric, given)
+
+
+def agreement(given: Mapping[str, float], scores: Sequence[Score]) -> str | None:
+    """How the scores that stand in a published file agree with ours of the same metric; None where there are none."""
+    ours = {score.sample_id: score.value for score in scores if score.sample_id in given and score.value is not None}
+    others = [name for name, value in ours.items() if abs(value - given[name]) > SAME]
+    if not ours:
+        return None
+    if not others:
+        return f"the file's own scores are the same for all {len(ours)} answers"
+    named = ", ".join(f"{name} ({given[name]:g}, here {ours[name]:g})" for name in others[:NAMED])
+    return f"the file's own scores differ for {len(others)} of {len(ours)} answers: {named}{' …' if len(others) > NAMED else ''}"
 
 
 def _protocol(found: Imported) -> dict[str, str]:

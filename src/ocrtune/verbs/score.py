@@ -19,7 +19,6 @@ from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
 from pydantic import Field, TypeAdapter, ValidationError, field_validator
-from tqdm import tqdm
 
 from ocrtune.config import Section, read_yaml
 from ocrtune.contracts import Benchmark, Dialect, Metric, Read, Row, Tabled
@@ -36,7 +35,8 @@ from ocrtune.stats import Benchmark as Found
 from ocrtune.stats import Limits, Plan, Rule, doubts, estimate
 from ocrtune.verbs._gemma import FILE as GEMMA
 from ocrtune.verbs._gemma import result as gemma_result
-from ocrtune.verbs._imports import bring
+from ocrtune.verbs._imports import Brought, agreement, bring
+from ocrtune.verbs._scoring import Work, scores_of
 from ocrtune.verbs._validity import count
 
 SCORES, ESTIMATE, SAMPLES, TABLE = "scores.jsonl", "estimate.json", "samples.jsonl", "table.json"
@@ -125,6 +125,8 @@ def run(config: Config, into: RunDir) -> Figures:
     scored = score_predictions(stored.samples, stored.predictions, dialect=dialect, scoring=scoring, protocol=stored.protocol)
     record(into, stored.samples, scored)
     log.info(table(scored.estimates))
+    if stored.given and (said := agreement(stored.given.given, [s for s in scored.scores if s.metric == stored.given.metric])):
+        log.info(said)
     kept = PREDICTIONS if stored.file.parent == into.path else str(stored.file)
     into.finish("done", predictions=kept, scores=SCORES, estimate=ESTIMATE, samples=SAMPLES)
     return Figures(scored.estimates)
@@ -146,10 +148,13 @@ def score_predictions(samples: Sequence[Sample], predictions: Sequence[Predictio
         raise InputError("there is nothing to score: the split is empty", hint="choose another --split")
     rows = [Read(s, by_id[s.id], decode(by_id[s.id], dialect)) for s in samples]
     metrics: list[Metric] = [METRICS.get(name)() for name in scoring.metrics]
-    bar = tqdm(rows, desc="scoring", unit="sample", leave=False, disable=len(rows) < 200)
-    scores = [metric.score(*row, scoring.normalisation) for row in bar for metric in metrics]
+    benchmark = chosen(scoring)
+    profile = None if benchmark is None else scoring.profile or benchmark.profiles[0]
+    work = Work(metrics=scoring.metrics, normalisation=scoring.normalisation, benchmark=scoring.benchmark, profile=profile)
+    each = scores_of(rows, work)
+    scores = [score for found in each for score in found[-len(metrics) :]]
     made = {"dialect": dialect.name, **protocol, "normalisation": scoring.normalisation}
-    published = _published(rows, scoring)
+    published = None if benchmark is None else _published(rows, [found[0] for found in each], benchmark, profile or "")
     if published is not None:
         made |= published.protocol
     counts = count(rows, made.get("prompt"))
@@ -178,15 +183,15 @@ class _Published(NamedTuple):
     protocol: dict[str, str]
 
 
-def _published(rows: Sequence[Read], scoring: Scoring) -> _Published | None:
-    benchmark = chosen(scoring)
-    if benchmark is None:
-        return None
-    profile = scoring.profile or benchmark.profiles[0]
-    scores = [benchmark.score(sample, prediction, profile) for sample, prediction, _ in rows]
-    made = {"benchmark": benchmark.name, "profile": profile, "revision": benchmark.revision or "unknown"}
+def _published(rows: Sequence[Read], scores: list[Score], benchmark: Benchmark, profile: str) -> _Published:
+    made = {"benchmark": benchmark.name, "profile": profile, "revision": benchmark.revision or _revision(rows)}
     protocol = {**made, **benchmark.describe()}
     return _Published(benchmark.name, scores, benchmark.table([s for s, _, _ in rows], scores, profile), protocol)
+
+
+def _revision(rows: Sequence[Read]) -> str:
+    """What the hub called the dataset when the samples were loaded from there; it stays with them."""
+    return ", ".join(sorted({row.sample.tags.get("revision", "unknown") for row in rows}))
 
 
 def chosen(scoring: Scoring) -> Benchmark | None:
@@ -280,6 +285,7 @@ class _Stored(NamedTuple):
     predictions: dict[str, Prediction]
     dialect: str
     protocol: dict[str, str]
+    given: Brought | None = None  # with published answers come the scores that others gave them
 
 
 def _stored(config: Config, into: RunDir) -> _Stored:
@@ -315,7 +321,7 @@ def _brought(config: Config, into: RunDir) -> _Stored:
     place = into.resolve(config.data, "dataset") if config.data else None
     found = bring(file, benchmark, place, into, split=config.split)
     dialect = config.dialect or (benchmark.dialect if benchmark else "plain")
-    return _Stored(into.path / PREDICTIONS, found.samples, found.predictions, dialect, found.protocol)
+    return _Stored(into.path / PREDICTIONS, found.samples, found.predictions, dialect, found.protocol, found)
 
 
 def _options(run: RunDir) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 from pathlib import Path
 from typing import Any
 
@@ -40,12 +41,17 @@ def log(tmp_path: Path, name: str, answers: list[str]) -> Path:
 
 
 @pytest.mark.parametrize(("profile", "points"), [("lmms_legacy", 560), ("official", 570)])
-def test_the_published_answers_have_their_published_total(profile: str, points: int, tmp_path: Path) -> None:
+def test_the_published_answers_have_their_published_total(
+    profile: str, points: int, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     if not GOLDEN.is_dir():
         pytest.skip("needs the shared golden answers of OCRBench")
     file = GOLDEN / "base_samples.jsonl"
     options = score.Config(run=str(file), benchmark="ocrbench", profile=profile, metrics=("exact",), resamples=100)
-    into, found = scored(options, tmp_path)
+    with caplog.at_level(logging.INFO, "ocrtune"):
+        into, found = scored(options, tmp_path)
+    same = "the file's own scores are the same for all 1000 answers"
+    assert (same if profile == "lmms_legacy" else "differ for 10 of 1000 answers") in caplog.text
     assert total(into) == points and found.estimates[0].mean == points / 1000
     assert found.estimates[0].protocol["profile"] == profile and found.estimates[0].protocol["engine"] == "lmms-eval"
     assert found.estimates[0].status == "suspect" and "169 of 1000 replies are empty" in found.estimates[0].doubts[0]
