@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from PIL.Image import Image
 
 Turn = Literal[0, 90, 180, 270]
+LARGE = 1400  # pixels of the shorter side: A4 at 170 dpi
 PLACES = 5  # decimals of a box: a thousandth of a pixel of a page at 100 dpi; more only makes replies long
 
 
@@ -125,12 +126,19 @@ class Seeing(Pooled):
         if self.options.layout:
             image = picture(single(prompt))
             found = self.page(image)
-            image = turned(image, found.turn)
-            size = Size(*image.size)
-            said = self.arranged(weighed(image, found.spans), size, rules_in(image), figures_in(image, found.spans))
+            grey = turned(image.convert("L"), found.turn)
+            size = Size(*grey.size)
+            said = self.arranged(weighed(grey, found.spans), size, _rules(grey), figures_in(grey, found.spans))
             return Said(said, (size,), found.turn)
         images = [picture(ref) for ref in prompt.images]
         return Said("\n".join(self.lines(image) for image in images), tuple(Size(*image.size) for image in images))
+
+
+def _rules(image: Image) -> list[Rule]:
+    """Ruling lines of a large picture are looked for at half its size: they still show, and it takes a quarter of the time."""
+    if min(image.size) < LARGE:
+        return rules_in(image)
+    return [Rule((box[0] * 2, box[1] * 2, box[2] * 2, box[3] * 2)) for (box,) in rules_in(image.reduce(2))]
 
 
 def single(prompt: Prompt) -> ImageRef:
@@ -147,6 +155,25 @@ def turned(image: Image, turn: Turn) -> Image:
 
     turns = {90: Transpose.ROTATE_270, 180: Transpose.ROTATE_180, 270: Transpose.ROTATE_90}
     return image.transpose(turns[turn]) if turn else image
+
+
+def moved(spans: Sequence[Span], factors: tuple[float, float], size: Size, *, margin: int = 0) -> list[Span]:
+    """Lines that were found in a scaled picture with a margin, at their places in the picture itself, which has this size."""
+    across, down = factors
+
+    def place(box: Rect) -> Rect:
+        left, top, right, bottom = (value - margin for value in box)
+        return (max(left * across, 0.0), max(top * down, 0.0), min(right * across, float(size.width)),
+                min(bottom * down, float(size.height)))  # fmt: skip
+
+    return [
+        span._replace(
+            box=place(span.box),
+            size=span.size * (across if span.vertical else down),
+            words=tuple(word._replace(box=place(word.box)) for word in span.words),
+        )
+        for span in spans
+    ]
 
 
 def clear(spans: Sequence[Span]) -> float:

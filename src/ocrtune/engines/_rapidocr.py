@@ -88,22 +88,6 @@ def _height(box: Any, down: float) -> float:
     return min((left + right) / 2, down)
 
 
-def widened(found: Sequence[Span], factor: float) -> list[Span]:
-    """Lines of a picture whose width was reduced, at their places in the picture itself."""
-
-    def place(box: Rect) -> Rect:
-        return box[0] * factor, box[1], box[2] * factor, box[3]
-
-    return [
-        span._replace(
-            box=place(span.box),
-            size=span.size * factor if span.vertical else span.size,
-            words=tuple(word._replace(box=place(word.box)) for word in span.words),
-        )
-        for span in found
-    ]
-
-
 def is_tall(place: Rect) -> bool:
     return place[3] - place[1] >= TALL * (place[2] - place[0])
 

@@ -33,7 +33,7 @@ OSD = "osd"  # the data with which orientation and script are found
 LETTERS_TRIED = "20"  # and five times as many at most; by its own 50 the answer takes twice the time and is as good
 DPI = 150  # pictures rarely know theirs; tesseract only warns and guesses otherwise
 OSD_MODE = 0  # page segmentation: only orientation and script
-COLUMN_GAP = 1.2  # letter heights between two pieces of a row; between words it is 0.3, seldom 0.8
+COLUMN_GAP = 1.1  # letter heights between two pieces of a row; between words it is 0.3, seldom 0.8
 RULES = "|¦"  # what vertical rules of tables are read as
 LIKE_DOTS = ("e", "o", "¢", "*", "©", "®", "°", "«", "»", "·")  # what the dots of lists are read as
 WORD_LEVEL = 5  # of a row of tesseract's tables
@@ -263,7 +263,7 @@ class _Row(NamedTuple):
         across, down = first.box[2] - first.box[0], first.box[3] - first.box[1]
         high = self.height or row[3] - row[1]
         off = abs(first.box[1] + first.box[3] - row[1] - row[3]) / 2
-        return abs(across - down) <= 0.15 * down and down <= 0.5 * high and off <= 0.12 * high
+        return abs(across - down) <= 0.25 * down and down <= 0.5 * high and off <= 0.12 * high
 
     def _span(self, words: list[SpanWord]) -> Span:
         box: Rect = bounds(word.box for word in words)

@@ -7,9 +7,9 @@ from importlib import import_module
 from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Any
 
-from ocrtune.core import Prompt
-from ocrtune.engines._pooled import Found, Said, Seeing, clear, turned
-from ocrtune.engines._rapidocr import is_foreign, is_tall, pieces, pixels_of, read_whole, rows, spans, stance, widened
+from ocrtune.core import Prompt, Size
+from ocrtune.engines._pooled import Found, Said, Seeing, clear, moved, turned
+from ocrtune.engines._rapidocr import is_foreign, is_tall, pieces, pixels_of, read_whole, rows, spans, stance
 from ocrtune.errors import extra
 from ocrtune.layout import Span
 from ocrtune.options import EngineOptions
@@ -101,7 +101,9 @@ class RapidOcr(Seeing):
                 found = Found(spans(_asked(reader, pixels_of(_narrow(image)))), turn)
         self._own.foreign = is_foreign(found.spans)
         kept = [span for span in found.spans if (span.confidence or 0.0) >= KEPT]
-        return found._replace(spans=widened(kept, 1 / NARROW) if image.height >= PAGE_HEIGHT else kept)
+        if image.height < PAGE_HEIGHT:
+            return found._replace(spans=kept)
+        return found._replace(spans=moved(kept, (1 / NARROW, 1.0), Size(*image.size)))
 
     def _reader(self) -> Any:
         """One per thread: a reader keeps the settings of its last call."""

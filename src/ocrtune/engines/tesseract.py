@@ -9,11 +9,14 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from ocrtune.core import Failure
+from ocrtune.core import Failure, Size
 from ocrtune.engines import _tesseract as tess
-from ocrtune.engines._pooled import Found, Seeing, Unread, clear, turned
+from ocrtune.engines._justified import joined
+from ocrtune.engines._lookalikes import reads_both, respelled, respelled_spans
+from ocrtune.engines._pooled import Found, Seeing, Unread, clear, moved, turned
+from ocrtune.engines._scripts import LANGUAGES
 from ocrtune.errors import MissingExtraError
-from ocrtune.layout import Rect, Span
+from ocrtune.layout import Span
 from ocrtune.options import EngineOptions
 
 if TYPE_CHECKING:
@@ -23,6 +26,9 @@ PAGE, BLOCK = 3, 6  # page segmentation modes: find the layout; one block of tex
 BLOCK_HEIGHT = 200  # pixels up to which a picture is a crop of some lines, not a page
 LEAST_HEIGHT = 48  # pixels; smaller crops are enlarged, letters under some 20 pixels are read badly
 MARGIN = 16  # pixels around a crop in its own background colour; letters at the very edge are lost otherwise
+LARGE = 1400  # pixels of the shorter side from which on a page of Latin letters is seen at NARROW of its width
+NARROW = 0.85  # which takes that much less time; CER 1.4 to 1.7 % instead of 1.7 % on English scans at 200 dpi, 1.9 % and 1.9 %
+# where letters are 0.6 times as large. Cyrillic loses: 1.02 % becomes 1.11 % at 0.9, 1.2 % at 0.8.
 SURE = 0.75  # mean confidence from which on a page needs no second look; print is at 0.9, pages upside down at 0.3 to 0.6
 FEW = 250  # letters; a page with fewer may be one of which most was not read
 LYING = 0.1  # part of the letters in lines that run down the page
@@ -77,7 +83,8 @@ class Tesseract(Seeing):
 
     def lines(self, image: Image) -> str:
         with self._failing():
-            return self._lines(*prepared(image)).rstrip("\n\f ")
+            text = self._lines(*prepared(image)).rstrip("\n\f ")
+        return "\n".join(map(respelled, text.split("\n"))) if reads_both(self.language) else text
 
     def page(self, image: Image) -> Found:
         with self._failing():
@@ -106,7 +113,8 @@ class Tesseract(Seeing):
         return str(self._recognise(image, mode).GetUTF8Text())
 
     def _spans_by_library(self, image: Image) -> list[Span]:
-        return _plausible(_back(tess.recognised(self._recognise(*prepared(image))), image))
+        seen, mode = prepared(self._narrow(image))
+        return self._settled(self._back(tess.recognised(self._recognise(seen, mode)), image))
 
     # --- the program ---
 
@@ -114,9 +122,33 @@ class Tesseract(Seeing):
         return tess.run(image, self._data, mode, timeout=self.options.timeout)
 
     def _spans_by_program(self, image: Image) -> list[Span]:
-        seen, mode = prepared(image)
+        seen, mode = prepared(self._narrow(image))
         table = tess.run(seen, self._data, mode, wanted="tsv", timeout=self.options.timeout)
-        return _plausible(_back(tess.lines_of(table), image))
+        return self._settled(self._back(tess.lines_of(table), image))
+
+    # --- how wide it is seen ---
+
+    def _factor(self, image: Image) -> float:
+        languages = set(tess.names(self.language or ""))
+        return NARROW if min(image.size) >= LARGE and languages <= set(LANGUAGES["Latin"]) else 1.0
+
+    def _narrow(self, image: Image) -> Image:
+        from PIL.Image import Resampling
+
+        factor = self._factor(image)
+        return image if factor == 1 else image.convert("L").resize((round(image.width * factor), image.height), Resampling.BOX)
+
+    def _back(self, spans: list[Span], image: Image) -> list[Span]:
+        """Lines that were found in the prepared picture, at their places in the picture itself."""
+        if image.height <= BLOCK_HEIGHT:
+            enlarged = _enlarged(image)
+            return moved(spans, (1 / enlarged, 1 / enlarged), Size(*image.size), margin=MARGIN)
+        factor = self._factor(image)
+        return spans if factor == 1 else moved(spans, (1 / factor, 1.0), Size(*image.size))
+
+    def _settled(self, spans: list[Span]) -> list[Span]:
+        plausible = joined(_plausible(spans))
+        return respelled_spans(plausible) if reads_both(self.language) else plausible
 
     @contextmanager
     def _failing(self) -> Iterator[None]:
@@ -147,33 +179,13 @@ def prepared(image: Image) -> tuple[Image, int]:
 
     if image.height > BLOCK_HEIGHT:
         return image, PAGE
-    if (factor := _factor(image)) > 1:
+    if (factor := _enlarged(image)) > 1:
         image = image.resize((max(1, round(image.width * factor)), LEAST_HEIGHT))
     return ImageOps.expand(image, MARGIN, _background(image)), BLOCK
 
 
-def _factor(image: Image) -> float:
+def _enlarged(image: Image) -> float:
     return max(LEAST_HEIGHT / image.height, 1.0)
-
-
-def _back(spans: list[Span], image: Image) -> list[Span]:
-    """Lines that were found in the prepared picture, at their places in the picture itself."""
-    if image.height > BLOCK_HEIGHT:
-        return spans
-    factor = _factor(image)
-
-    def place(box: Rect) -> Rect:
-        left, top, right, bottom = ((value - MARGIN) / factor for value in box)
-        return max(left, 0.0), max(top, 0.0), min(right, float(image.width)), min(bottom, float(image.height))
-
-    return [
-        span._replace(
-            box=place(span.box),
-            size=span.size / factor,
-            words=tuple(word._replace(box=place(word.box)) for word in span.words),
-        )
-        for span in spans
-    ]
 
 
 def _background(image: Image) -> tuple[int, ...]:
