@@ -31,11 +31,13 @@ log = logging.getLogger("ocrtune")
 
 
 class Row(NamedTuple):
-    """One question. `number` is its place in the published order, from 0; without a size, its picture is not there."""
+    """One question. `number` is its place in the published order, from 0; without a size, its picture is not there. `revision`
+    is that of the hub, where it comes from there."""
 
     number: int
     fields: Fields
     image: ImageRef
+    revision: str = ""
 
     def first(self, *names: str) -> Any:
         """The value of the first of these columns that has one; None without any."""
@@ -53,11 +55,15 @@ def rows_of(place: Path | None, origin: Origin) -> list[Row]:
     Some missing are an error.
     """
     folder = fetched(origin) if place is None else place
+    revision = folder.name if place is None else ""  # a snapshot in the hub's cache is called by its commit
     rows: list[Row] = []
     for file in data_files(folder, origin):
         pictures = _Pictures(file.parent)
         bar = tqdm(read_rows(file), desc=f"loading {file.name}", unit="row", leave=False, delay=1)
-        rows += [Row(len(rows) + at, _slim(fields), pictures.of(fields, f"{file} row {at + 1}")) for at, fields in enumerate(bar)]
+        begin = len(rows)
+        rows += [
+            Row(begin + at, _slim(fields), pictures.of(fields, f"{file} row {at + 1}"), revision) for at, fields in enumerate(bar)
+        ]
     if not rows:
         raise InputError(f"{folder} holds no rows of {origin.hub}")
     complain_of_pictures([row.image for row in rows], folder)
@@ -178,7 +184,7 @@ def group_of(image: ImageRef) -> str:
 
 def sample_of(row: Row, question: str, target: Target, **tags: str) -> Sample:
     """Its id is the row's number: the `doc_id` of published logs. Tags without a value are left out."""
-    kept = {name: value for name, value in tags.items() if value}
+    kept = {name: value for name, value in {**tags, "revision": row.revision}.items() if value}
     return Sample(id=str(row.number), group=group_of(row.image), images=(row.image,), task="answer", question=question,
                   target=target, tags=kept)  # fmt: skip
 

@@ -78,6 +78,7 @@ class OmniDocBench:
         except (KeyError, TypeError, ValueError) as cause:
             raise InputError(f"entry {row.number + 1} is no page of OmniDocBench.json: {cause!r}") from cause
         tags = {name: str(attributes[name]) for name in _TAGS if attributes.get(name)}
+        tags |= {"revision": row.revision} if row.revision else {}
         page = {name: row.fields[name] for name in ("layout_dets", "extra") if name in row.fields}
         return Sample(id=str(row.number), group=group_of(row.image), images=(row.image,), question=PROMPT,
                       target=FieldsTarget(fields=page), tags=tags)  # fmt: skip

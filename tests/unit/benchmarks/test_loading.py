@@ -139,3 +139,20 @@ def test_what_is_no_text_stays_as_published(beside: Callable[[list[dict[str, Any
     assert spotting.target.fields == {"answers": [], "bbox": [[0, 0, 9, 0, 9, 9, 0, 9]], "content": ["a"]}
     assert page.target == AnswersTarget(answers=("a",))
     assert "eval" not in page.tags
+
+
+def test_the_hubs_commit_stays_with_the_samples(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    import huggingface_hub
+
+    (tmp_path / "0123abcd").mkdir()
+    snapshot = _parquet(tmp_path / "0123abcd")
+    wanted: list[object] = []
+
+    def download(name: str, **options: object) -> str:
+        wanted.append((name, options["repo_type"], options["allow_patterns"]))
+        return str(snapshot)
+
+    monkeypatch.setattr(huggingface_hub, "snapshot_download", download)
+    samples = OcrBench().load(None)
+    assert {s.tags["revision"] for s in samples} == {"0123abcd"}
+    assert wanted == [("echo840/OCRBench", "dataset", ["*test*.parquet"])]
