@@ -60,9 +60,9 @@ class MwsVisionBench:
         return valued(sample, self.name, mws.score(task, answers, prediction.text, synonyms=synonyms()))
 
     def _fraud(self, sample: Sample, reasons: Sequence[str], answer: str | None) -> Score:
-        """1 for the right label. What the total needs besides, how well the arguments match, goes along as `errors` of 1."""
+        """1 for the right label. How well the arguments match, which the total needs besides, is the part "reason"."""
         found = mws.fraud(sample.tags.get("dataset", ""), reasons, answer)
-        return valued(sample, self.name, found.correct).model_copy(update={"errors": found.reason, "total": 1.0})
+        return valued(sample, self.name, found.correct).model_copy(update={"parts": {"reason": (found.reason, 1.0)}})
 
     def table(self, samples: Sequence[Sample], scores: Sequence[Score], profile: str) -> list[Row]:
         """Means of the categories under their published names, and `overall`, their plain mean."""
@@ -80,7 +80,9 @@ class MwsVisionBench:
         asked = [
             (s.tags.get("dataset", ""), by_id[s.id]) for s in samples if s.tags.get("type") == mws.ANTIFRAUD and s.id in by_id
         ]
-        found = mws.antifraud((label, mws.Fraud(None, "", bool(score.value), score.errors or 0.0)) for label, score in asked)
+        found = mws.antifraud(
+            (label, mws.Fraud(None, "", bool(score.value), score.parts.get("reason", (0.0, 1.0))[0])) for label, score in asked
+        )
         counts = Counter(label for label, _ in asked)
         recalls = [Row(f"antifraud recall: {label}", value, counts[label]) for label, value in found.recalls.items()]
         balanced = Row("antifraud balanced accuracy", found.balanced_accuracy, len(asked))

@@ -28,6 +28,13 @@ PROMPT = (
     "Convert the page in this image to Markdown. Write tables as HTML, displayed formulas as LaTeX between \\[ and \\], inline "
     "formulas between \\( and \\). Leave pictures out. Answer with the Markdown alone."
 )
+PARTS = {
+    "text edit": "text",
+    "formula edit": "formula",
+    "TEDS": "teds",
+    "TEDS structure": "structure",
+    "reading order edit": "order",
+}
 _TAGS = ("data_source", "language", "layout")
 
 
@@ -41,11 +48,23 @@ class Page(NamedTuple):
     order: Edits | None
 
     @property
+    def parts(self) -> dict[str, tuple[float, float]]:
+        """Σ edits and Σ longer lengths, Σ TEDS and tables; what the page does not have is not there."""
+        found = {
+            "text": _summed(self.text),
+            "formula": _summed(self.formulas),
+            "teds": (sum(self.tables), float(len(self.tables))),
+            "structure": (sum(self.structures), float(len(self.structures))),
+            "order": _summed([] if self.order is None else [self.order]),
+        }
+        return {name: part for name, part in found.items() if part[1]}
+
+    @property
     def value(self) -> float:
-        """Mean of what the page has: 1 − text edit, 1 − formula edit, TEDS."""
-        parts = [1 - _rate(edits) for edits in (self.text, self.formulas) if edits]
-        parts += [sum(self.tables) / len(self.tables)] if self.tables else []
-        return min(1.0, max(0.0, sum(parts) / len(parts))) if parts else 1.0
+        """Mean of what the page has: 1 − text edit, 1 − formula edit, TEDS; 1 for a page without any."""
+        rates = {name: errors / total for name, (errors, total) in self.parts.items()}
+        kept = [1 - rates[name] for name in ("text", "formula") if name in rates] + [rates[n] for n in ("teds",) if n in rates]
+        return min(1.0, max(0.0, sum(kept) / len(kept))) if kept else 1.0
 
 
 class OmniDocBench:
@@ -62,9 +81,6 @@ class OmniDocBench:
     revision: ClassVar[str | None] = None
     dialect = "markdown"
     max_tokens = 8192
-
-    def __init__(self) -> None:
-        self._pages: dict[str, Page] = {}
 
     def load(self, place: Path | None) -> list[Sample]:
         files = ("OmniDocBench.json", "OmniDocBench*.json")
@@ -92,27 +108,21 @@ class OmniDocBench:
             refuse_cdm()
         if not isinstance(sample.target, FieldsTarget):
             raise InputError(f"the sample {sample.id!r} is no page of OmniDocBench", hint="score it with its own data")
-        page = self._pages[sample.id] = page_of(sample.target.fields, prediction.text or "")
-        return valued(sample, self.name, page.value)
+        page = page_of(sample.target.fields, prediction.text or "")
+        return valued(sample, self.name, page.value).model_copy(update={"parts": page.parts})
 
     def table(self, samples: Sequence[Sample], scores: Sequence[Score], profile: str) -> list[Row]:
-        """The published averages of the pages that this object has scored: edits (0 is best) and TEDS in 0..1, means over pages
-        that have such blocks unless the name says otherwise."""
-        pages = [self._pages[sample.id] for sample in samples if sample.id in self._pages]
+        """The published averages: edits (0 is best) and TEDS in 0..1, means over pages that have such blocks; "whole" is over
+        all blocks, or tables, as one."""
+        asked = {sample.id for sample in samples}
+        rated = [score for score in scores if score.sample_id in asked and score.value is not None]
         rows: list[Row] = []
-        for name, edits in (("text edit", [page.text for page in pages]), ("formula edit", [page.formulas for page in pages])):
-            known = [page for page in edits if page]
-            rows.append(Row(name, _mean([_rate(page) for page in known]), len(known)))
-            rows.append(Row(f"{name}, whole", _rate([one for page in known for one in page]) if known else None, len(known)))
-        for name, values in (("TEDS", [page.tables for page in pages]), ("TEDS structure", [page.structures for page in pages])):
-            known_tables = [page for page in values if page]
-            rows.append(Row(name, _mean([sum(page) / len(page) for page in known_tables]), len(known_tables)))
-            rows.append(
-                Row(f"{name}, per table", _mean([value for page in known_tables for value in page]), sum(map(len, known_tables)))
-            )
-        orders = [page.order.rate for page in pages if page.order is not None]
-        rows.append(Row("reading order edit", _mean(orders), len(orders)))
-        return [*rows, Row("mean of pages", _mean([page.value for page in pages]), len(pages))]
+        for name, part in PARTS.items():
+            pages = [score.parts[part] for score in rated if part in score.parts]
+            rows.append(Row(name, _mean([errors / total for errors, total in pages]), len(pages)))
+            total = sum(total for _, total in pages)
+            rows.append(Row(f"{name}, whole", sum(errors for errors, _ in pages) / total if pages else None, len(pages)))
+        return [*rows, Row("mean of pages", _mean([score.value or 0.0 for score in rated]), len(rated))]
 
 
 def refuse_cdm() -> None:
@@ -192,9 +202,8 @@ def _as_text(formula: str) -> str:
     return normalise_text(str(LatexNodes2Text().latex_to_text(formula)))
 
 
-def _rate(edits: Sequence[Edits]) -> float:
-    total = sum(one.total for one in edits)
-    return sum(one.errors for one in edits) / total if total else 0.0
+def _summed(edits: Sequence[Edits]) -> tuple[float, float]:
+    return float(sum(one.errors for one in edits)), float(sum(one.total for one in edits))
 
 
 def _mean(values: Sequence[float]) -> float | None:

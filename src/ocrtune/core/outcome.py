@@ -68,7 +68,8 @@ class Score(Noun):
     """One metric on one sample. `value` is None with a reason `why` when it cannot be scored.
 
     `errors` and `total` are numerator and denominator where the metric is a rate, so that corpus figures can be pooled
-    (CER: edits and reference characters).
+    (CER: edits and reference characters). `parts` are those of a composed figure by name, each with its own numerator and
+    denominator.
     """
 
     sample_id: str
@@ -76,6 +77,7 @@ class Score(Noun):
     value: float | None
     errors: float | None = None
     total: float | None = None
+    parts: dict[str, tuple[float, float]] = {}
     why: str | None = None
 
     @model_validator(mode="after")
