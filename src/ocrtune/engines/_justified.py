@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from itertools import pairwise
 
 from ocrtune.layout import Span
+from ocrtune.layout.lines import is_bullet
 from ocrtune.layout.parts import bounds
 
 WIDEST = 6.0  # letter heights between words of one line
@@ -14,7 +15,14 @@ NEAR = 2.5  # letter heights to the line above or below that tells what a gap is
 
 def joined(spans: Sequence[Span]) -> list[Span]:
     """Pieces of one row put together again where the line above or below writes across the gap between them, and neither
-    has white there itself."""
+    has white there itself; the dot of a list belongs to what follows it. Lines that are whole again tell of those beside them."""
+    every = list(spans)
+    while len(out := _joined(every)) < len(every):
+        every = out
+    return out
+
+
+def _joined(spans: Sequence[Span]) -> list[Span]:
     out: list[Span] = []
     for row in _rows(spans):
         current = row[0]
@@ -44,6 +52,8 @@ def _rows(spans: Sequence[Span]) -> list[list[Span]]:
 
 
 def _is_between_words(gap: tuple[float, float], piece: Span, spans: Sequence[Span]) -> bool:
+    if is_bullet(piece.text):
+        return True
     said = [_across(gap, [s for s in spans if low <= _distance(piece, s) <= high])
             for low, high in ((-NEAR * piece.size, -0.5 * piece.size), (0.5 * piece.size, NEAR * piece.size))]  # fmt: skip
     return True in said and False not in said
@@ -54,11 +64,10 @@ def _distance(piece: Span, other: Span) -> float:
 
 
 def _across(gap: tuple[float, float], near: Sequence[Span]) -> bool | None:
-    """Whether text is written across the gap; None where there is not text on both sides to tell."""
-    words = [word.box for span in near for word in span.words or ()]
-    if any(box[0] < gap[1] - 0.2 * (gap[1] - gap[0]) and box[2] > gap[0] + 0.2 * (gap[1] - gap[0]) for box in words):
+    """Whether a line runs on over the gap, and well beyond it; None where there is not text on both sides to tell."""
+    if any(span.box[0] < gap[0] - span.size and span.box[2] > gap[1] + span.size for span in near):
         return True
-    left, right = any(box[2] <= gap[1] for box in words), any(box[0] >= gap[0] for box in words)
+    left, right = any(s.box[0] < gap[0] for s in near), any(s.box[2] > gap[1] for s in near)
     return False if left and right else None
 
 

@@ -21,11 +21,20 @@ def reads_both(language: str | None) -> bool:
     return bool(names & {"rus", "ukr", "bel", "bul", "srp", "mkd", "kaz"}) and len(names) > 1
 
 
-def respelled(text: str) -> str:
-    """A line with the words that look Cyrillic in Cyrillic letters, where the line is; other lines stay as they are."""
-    letters = [c for c in text if c.isalpha() and c not in LATIN and c not in CYRILLIC]
-    cyrillic = sum(bool(MIXED.match(c)) for c in letters)
-    return PART.sub(_word, text) if cyrillic and cyrillic >= MOSTLY * len(letters) else text
+def respelled(text: str, page: str | None = None) -> str:
+    """A line with the words that look Cyrillic in Cyrillic letters, where the line is; other lines stay as they are. A line
+    of which one cannot tell is judged by its page."""
+    return PART.sub(_word, text) if _is_cyrillic(text) or (_letters(text) == [] and page and _is_cyrillic(page)) else text
+
+
+def _is_cyrillic(text: str) -> bool:
+    letters = _letters(text)
+    return sum(bool(MIXED.match(c)) for c in letters) >= max(MOSTLY * len(letters), 1)
+
+
+def _letters(text: str) -> list[str]:
+    """Those that are of one script only."""
+    return [c for c in text if c.isalpha() and c not in LATIN and c not in CYRILLIC]
 
 
 def _word(found: re.Match[str]) -> str:
@@ -38,10 +47,11 @@ def _word(found: re.Match[str]) -> str:
 def respelled_spans(spans: Sequence[Span]) -> list[Span]:
     """The same for lines with words, which are judged by the whole line; words keep their number and places."""
     out = []
+    page = "".join(span.text for span in spans)
     for span in spans:
-        words = respelled(" ".join(word.text for word in span.words)).split(" ")
+        words = respelled(" ".join(word.text for word in span.words), page).split(" ")
         if len(words) == len(span.words):
             pairs = zip(span.words, words, strict=True)
-            span = span._replace(text=respelled(span.text), words=tuple(w._replace(text=text) for w, text in pairs))
+            span = span._replace(text=respelled(span.text, page), words=tuple(w._replace(text=text) for w, text in pairs))
         out.append(span)
     return out

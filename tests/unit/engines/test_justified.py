@@ -24,9 +24,9 @@ def test_a_justified_line_above_running_text_is_one_line() -> None:
 
 def test_the_first_line_of_a_short_item_below_a_paragraph_is_one_line() -> None:
     spans = [*line(0, ("the whole width of the page is written on up here", 0, 300)),
-             *line(22, ("The rise", 0, 60), ("alone", 95, 140), ("takes", 170, 210), ("iron", 260, 300)),
+             *line(22, ("•", 0, 5), ("The rise", 20, 60), ("alone", 95, 140), ("takes", 170, 210), ("iron", 260, 300)),
              *line(42, ("away", 0, 40))]  # fmt: skip
-    assert [span.text for span in joined(spans)][1:] == ["The rise alone takes iron", "away"]
+    assert [span.text for span in joined(spans)][1:] == ["• The rise alone takes iron", "away"]
 
 
 def test_rows_of_a_table_below_its_caption_and_above_text_keep_their_cells() -> None:
@@ -34,6 +34,11 @@ def test_rows_of_a_table_below_its_caption_and_above_text_keep_their_cells() -> 
              *line(20, ("Name", 0, 60), ("Plan", 95, 140), ("Fact", 170, 210)),
              *line(40, ("Trade", 0, 60), ("12", 95, 140), ("14", 170, 210)),
              *line(60, ("and here the text goes on and on and on over all of it", 0, 300))]  # fmt: skip
+    assert joined(spans) == spans
+
+
+def test_heads_above_numbers_at_the_right_of_their_columns_stay_apart() -> None:
+    spans = [*line(20, ("Name", 0, 60), ("Plan", 95, 130), ("Fact", 155, 190)), *line(40, ("Trade", 0, 60), ("12,750", 115, 150))]
     assert joined(spans) == spans
 
 

@@ -33,6 +33,12 @@ def test_places_of_words_are_kept() -> None:
     assert [(w.text, w.box, w.confidence) for w in span.words] == [("Счёт", words[0].box, 0.9), ("НА", words[1].box, 0.8)]
 
 
+def test_a_cell_of_which_one_cannot_tell_is_judged_by_its_page() -> None:
+    assert respelled("P/c", "Почта и адрес") == "Р/с"
+    assert respelled("P/c", "Post and address") == "P/c"
+    assert respelled("P/c") == "P/c"
+
+
 def test_only_data_of_both_scripts_makes_such_mistakes() -> None:
     assert reads_both("rus+eng")
     assert not reads_both("rus")
