@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import re
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -11,9 +12,11 @@ from typing import Any, NamedTuple
 
 from ocrtune.core import Sample, target_text
 from ocrtune.errors import InputError
+from ocrtune.imaging import sha256
 
 IMAGE_KEYS = ("image_path", "image", "img_path", "images", "path", "file_name", "filename", "file", "name", "id")
 LIST_KEYS = ("results", "samples", "images", "data", "pages", "annotations")
+LONGEST_PATH = 1024
 LONGEST_VALUE = 60  # characters; longer ones are texts, not kinds
 DISTINCT = 8  # a column of numbers with more values than this is cut into three bands
 BANDS = ((0, "0"), (20, "1–20"), (100, "21–100"), (500, "101–500"), (2000, "501–2000"))
@@ -21,10 +24,11 @@ LONG = "2001 or more"
 
 
 class Attributes(NamedTuple):
-    """What a file says of one picture."""
+    """What a file says of one picture; `file` is the picture where it is on this disk."""
 
     image: str
     tags: Mapping[str, str]
+    file: Path | None = None
 
 
 class Joined(NamedTuple):
@@ -48,35 +52,76 @@ def read_attributes(file: Path) -> list[Attributes]:
         )
     bands = _thirds(rows)
     return [
-        Attributes(
-            row[key], {str(name): said for name, value in row.items() if name != key and (said := _said(name, value, bands))}
-        )
+        Attributes(row[key], _tags(row, key, bands), _beside(file, row[key]))
         for row in rows
-        if isinstance(row.get(key), str)
+        if isinstance(row.get(key), str) and row[key]
     ]
+
+
+def _tags(row: Mapping[str, Any], key: str, bands: Mapping[str, tuple[float, float]]) -> dict[str, str]:
+    return {str(name): said for name, value in row.items() if name != key and (said := _said(name, value, bands))}
+
+
+def _beside(file: Path, image: str) -> Path | None:
+    """The picture, its path taken from the folder of the file or from the working folder."""
+    places = (file.parent / image, Path(image))
+    return next((place for place in places if len(image) < LONGEST_PATH and place.is_file()), None)
 
 
 def joined(samples: Sequence[Sample], attributes: Sequence[Attributes]) -> Joined:
     """Each sample takes the tags of the picture with the longest common end of the path: the whole path if it is the same,
-    else as many folders as agree, at least the file name. Of several such pictures none is taken."""
+    else as many folders as agree, at least the file name. Datasets name pictures by their content: of those the id of the
+    sample, the content itself, or the name of the document decides. Of several such pictures that are
+    said to be different none is taken."""
     by_end: dict[tuple[str, ...], list[int]] = defaultdict(list)
     for index, one in enumerate(attributes):
         for end in _ends(one.image):
             by_end[end].append(index)
+    named = _Named(attributes)
     out: list[Sample] = []
     without: list[str] = []
     ambiguous: list[str] = []
     used: set[int] = set()
     for sample in samples:
-        found = _longest([*_ends(sample.images[0].path), (sample.id,)], by_end)
-        if len(found) == 1:
-            used.add(found[0])
+        found = _longest(_ends(sample.images[0].path), by_end) or named.of(sample)
+        if found and all(attributes[index].tags == attributes[found[0]].tags for index in found):
+            used.update(found)
             sample = sample.model_copy(update={"tags": {**sample.tags, **attributes[found[0]].tags}})
         else:
             (ambiguous if found else without).append(sample.id)
         out.append(sample)
     unused = [one.image for index, one in enumerate(attributes) if index not in used]
     return Joined(out, without, unused, ambiguous)
+
+
+class _Named:
+    """Pictures by what is left of their names in a dataset. Files are read only when nothing else is known of a sample."""
+
+    def __init__(self, attributes: Sequence[Attributes]) -> None:
+        self._attributes = attributes
+        self._by_id: dict[str, list[int]] = defaultdict(list)
+        self._by_document: dict[str, list[int]] = defaultdict(list)
+        self._by_content: dict[str, list[int]] | None = None
+        for index, one in enumerate(attributes):
+            name = _ends(one.image)[-1][0] if _ends(one.image) else ""
+            for key in {one.image, re.sub(r"[^\w.]+", "-", name).strip("-")}:
+                self._by_id[key].append(index)
+            for key in {name, Path(name).stem}:
+                self._by_document[key].append(index)
+
+    def of(self, sample: Sample) -> list[int]:
+        found = self._by_id.get(sample.id) or self._same_content(sample.images[0].sha256)
+        return found or self._by_document.get(sample.group, [])
+
+    def _same_content(self, wanted: str | None) -> list[int]:
+        if wanted is None:
+            return []
+        if self._by_content is None:
+            self._by_content = defaultdict(list)
+            for index, one in enumerate(self._attributes):
+                if one.file is not None:
+                    self._by_content[sha256(one.file.read_bytes())].append(index)
+        return self._by_content.get(wanted, [])
 
 
 def with_length(samples: Iterable[Sample]) -> list[Sample]:

@@ -9,6 +9,7 @@ import pytest
 
 from ocrtune.core import ImageRef, Sample, TextTarget
 from ocrtune.errors import InputError
+from ocrtune.imaging import sha256
 from ocrtune.slicing import Attributes, joined, read_attributes, with_length
 
 
@@ -63,3 +64,21 @@ def test_a_file_without_pictures_or_without_sense_is_an_input_error(tmp_path: Pa
 def test_bands_of_length_come_from_the_reference() -> None:
     found = with_length([sample("a", "a.png", ""), sample("b", "b.png", "x" * 20), sample("c", "c.png", "x" * 5000)])
     assert [s.tags["length"] for s in found] == ["0", "1–20", "2001 or more"]
+
+
+def test_pictures_of_a_prepared_dataset_are_known_by_id_content_or_document(tmp_path: Path) -> None:
+    (tmp_path / "scans").mkdir()
+    (tmp_path / "scans" / "photo.jpg").write_bytes(b"the bytes of a picture")
+    rows = [{"image": name, "layout": name[0]} for name in ("a/page 1.png", "scans/photo.jpg", "contract.pdf")]
+    file = tmp_path / "layout.json"
+    file.write_text(json.dumps(rows), "utf-8")
+    stored = ImageRef(path="images/0f.jpg", sha256=sha256(b"the bytes of a picture"))
+    samples = [
+        sample("page-1.png", "images/aa.png"),
+        sample("whatever", "x").model_copy(update={"images": (stored,)}),
+        sample("contract.pdf-page-3", "images/bb.png").model_copy(update={"group": "contract"}),
+        sample("unknown", "images/cc.png"),
+    ]
+    found = joined(samples, read_attributes(file))
+    assert [s.tags.get("layout") for s in found.samples] == ["a", "s", "c", None]
+    assert (found.without, found.unused) == (["unknown"], [])
