@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -136,10 +137,10 @@ def _page(found: Pair, base: Result, tuned: Result, said: tuple[Mapping[str, Dec
 
 
 def _reading(score: Score, prediction: Prediction, decoded: Decoded) -> Reading:
-    note = NOTES.get(prediction.finish)
-    if prediction.error:
-        note = f"failed: {prediction.error.kind}"
-    return Reading(decoded.text, score.value or 0.0, note or (None if decoded.text.strip() else "said nothing"))
+    text = decoded.text or (json.dumps(decoded.fields, ensure_ascii=False, indent=1) if decoded.fields else "")
+    said = text.strip() or any(region.box for region in decoded.regions)
+    note = f"failed: {prediction.error.kind}" if prediction.error else NOTES.get(prediction.finish)
+    return Reading(text, score.value or 0.0, note or (None if said else "said nothing"))
 
 
 def _outlines(sample: Sample, base: Decoded, tuned: Decoded) -> Iterator[Outline]:

@@ -236,8 +236,9 @@ def table(estimates: Sequence[Estimate]) -> str:
         mean = "none" if e.mean is None else f"{e.mean:.4f}"
         interval = "none" if e.low is None or e.high is None else f"{e.low:.4f} to {e.high:.4f}"
         rows.append(f"{e.metric:<16}{mean:>8}   {interval:<18}{e.n:>8}{e.groups:>11}")
-    counts = ("failed", "truncated", "looped", "empty", "unscored", "duplicates", "echoed")
-    return "\n".join([*rows, " · ".join(f"{name} {getattr(first, name)}" for name in counts)])
+    counts = [f"{name} {getattr(first, name)}" for name in ("failed", "truncated", "looped", "empty", "unscored")]
+    counts += [f"duplicate pictures {first.duplicates}", f"prompt in the answer {first.echoed}"]
+    return "\n".join([*rows, " · ".join(counts)])
 
 
 def attributed(samples: Sequence[Sample], file: Path | None) -> list[Sample]:
