@@ -80,7 +80,7 @@ def _published(replies: Sequence[Reply], benchmark: Benchmark, into: RunDir) -> 
 def _row(reply: Reply) -> dict[str, object]:
     row: dict[str, object] = {**reply.fields, "image": reply.image, "question": reply.question or ""}
     if "answer" not in row and "answers" not in row:
-        row["answers"] = reply.answers
+        row["answer"] = row["answers"] = reply.answers  # benchmarks call their column by one name or the other
     return row
 
 
