@@ -179,6 +179,7 @@ BENCHMARKS: Shelf[Benchmark] = Shelf(
         "infovqa": "ocrtune.benchmarks.docvqa:InfoVqa",
         "chartqa": "ocrtune.benchmarks.chartqa:ChartQa",
         "mme": "ocrtune.benchmarks.mme:Mme",
+        "olmocr-bench": "ocrtune.benchmarks.olmocr:OlmOcrBench",
         "omnidocbench": "ocrtune.benchmarks.omnidocbench:OmniDocBench",
     },
 )
