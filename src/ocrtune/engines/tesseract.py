@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 
 from ocrtune.core import Failure, Size
 from ocrtune.engines import _tesseract as tess
-from ocrtune.engines._justified import joined
 from ocrtune.engines._lookalikes import reads_both, respelled, respelled_spans
 from ocrtune.engines._pooled import Found, Seeing, Unread, clear, moved, turned
 from ocrtune.engines._scripts import LANGUAGES
@@ -147,7 +146,7 @@ class Tesseract(Seeing):
         return spans if factor == 1 else moved(spans, (1 / factor, 1.0), Size(*image.size))
 
     def _settled(self, spans: list[Span]) -> list[Span]:
-        plausible = joined(_plausible(spans))
+        plausible = _plausible(spans)
         return respelled_spans(plausible) if reads_both(self.language) else plausible
 
     @contextmanager

@@ -16,7 +16,7 @@ NOISE, NOISE_PIXELS = 1.3, 3.0  # ratio, and pixels, by which heights of letters
 COLUMN_GAP = 1.3  # letter heights between two words of one span: it runs over two columns
 WORD_GAP = 0.5  # letter heights: pieces of one row closer than this are one line
 WIDE_GAP = 0.9  # letter heights, where the line above or the one below runs through
-BRIDGED_GAP = 6.0  # letter heights, where both do
+BRIDGED_GAP = 6.0  # letter heights, where both do, or the other is short: lines set to both margins
 MARK_GAP = 5.0  # letter heights between the mark of a list and its text
 BULLET = re.compile(r"[•‣▪▫◦●○■□◆◇►▶➢➤✓✔★☆❖·∙–—*-]|\uf0b7|o(?=\s)")
 NUMBER = re.compile(r"\(?(\d{1,3}|[a-zа-я]|[ivx]{1,4}|[①-⑳])[.)．、]|[①-⑳]|\[\d{1,3}\]|[(（][一二三四五六七八九十\d]{1,3}[)）]")
@@ -173,9 +173,18 @@ def _same_line(one: Span, other: Span, near: Sequence[Span]) -> bool:
         return False
     bridges = [s for s in near if s.box[0] <= one.box[2] - size and s.box[2] >= other.box[0] + size]
     middle = (one.box[1] + one.box[3]) / 2
-    close = [b for b in bridges if -shared(b.box, one.box, 1) < 0.9 * size and b.size < 1.2 * size]
+    close = [b for b in bridges if -shared(b.box, one.box, 1) < 1.3 * size and b.size < 1.2 * size]
     below, above = any(b.box[1] > middle for b in close), any(b.box[3] < middle for b in close)
-    return (below or above) if gap < WIDE_GAP * size else (below and above)
+    if gap < WIDE_GAP * size or (below and above):
+        return below or above
+    return (below or above) and not _is_white(one, other, near, 1 if above else -1)
+
+
+def _is_white(one: Span, other: Span, near: Sequence[Span], way: int) -> bool:
+    """Whether the lines below (1) or above (-1) have text on both sides of the gap between two pieces, none running over it."""
+    middle = one.box[1] + one.box[3]
+    there = [s for s in near if one.size < way * (s.box[1] + s.box[3] - middle) < 6 * one.size]
+    return any(s.box[2] < other.box[0] for s in there) and any(s.box[0] > one.box[2] for s in there)
 
 
 def _is_gutter(one: Span, other: Span, near: Sequence[Span]) -> bool:

@@ -226,3 +226,18 @@ def test_a_short_numbered_line_is_a_heading_though_the_text_follows_at_once() ->
     lines = ["一、比较美术学的中西视域", *("我们使用比较美术学的概念是从它的研究对象和范围等学科性特征" for _ in range(4))]
     spans = [Span(text, (100, 200 + 26 * at, 100 + 20 * len(text), 220 + 26 * at), 20.0) for at, text in enumerate(lines)]
     assert seen(analyse(shuffled(spans), A4)) == [("section-header", lines[0]), ("text", "\n".join(lines[1:]))]
+
+
+def test_a_justified_line_under_a_full_one_and_over_a_short_one_is_one_line() -> None:
+    words = [line("alone", 220, 131), line("takes", 330, 131), line("iron", 440, 131)]
+    first = [line("the whole width of the page is written on up here, all of it", 90, 100), line("The rise", 90, 131)]
+    regions = analyse([*first, *words, line("away.", 90, 162)], Size(800, 400))
+    assert "The rise alone takes iron\naway." in "\n".join(region.text for region in regions)
+
+
+def test_cells_of_a_table_between_caption_and_text_stay_apart() -> None:
+    rows = [line(text, left, top) for top, texts in ((131, ("Name", "Plan", "Fact")), (162, ("Trade", "12", "14")))
+            for text, left in zip(texts, (90, 300, 450), strict=True)]  # fmt: skip
+    spans = [line("the specimens that were there in spring, all of them", 90, 100), *rows,
+             line("and here the text goes on and on and on over all of it", 90, 193)]  # fmt: skip
+    assert not any("Name Plan" in region.text or "Trade 12" in region.text for region in analyse(spans, Size(800, 400)))
