@@ -1,4 +1,4 @@
-"""Tests of exporters share `scans.py`, which stands beside them."""
+"""Tests of exporters share `scans.py` and `examples.py`, which stand beside them."""
 
 from __future__ import annotations
 

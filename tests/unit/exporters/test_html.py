@@ -9,9 +9,9 @@ from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
+from examples import TABLE, document, exported, full_page
 from hypothesis import given
 from hypothesis import strategies as st
-from pages import TABLE, document, exported, full_page
 
 from ocrtune.core import Page, Region
 from ocrtune.options import ExportOptions

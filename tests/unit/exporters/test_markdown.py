@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from html.parser import HTMLParser
 
+from examples import SIMPLE, TABLE, box, document, exported, full_page
 from hypothesis import given
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
-from pages import SIMPLE, TABLE, box, document, exported, full_page
 
 from ocrtune.core import ImageRef, Page, Region
 from ocrtune.options import ExportOptions

@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from examples import box, document, exported, full_page, words
 from hypothesis import given
 from hypothesis import strategies as st
-from pages import box, document, exported, full_page, words
 from PIL import Image
 
 from ocrtune.contracts import Draft

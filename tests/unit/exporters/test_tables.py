@@ -8,9 +8,9 @@ import sys
 from typing import Any
 
 import pytest
+from examples import TABLE, document, exported, full_page
 from hypothesis import given
 from hypothesis import strategies as st
-from pages import TABLE, document, exported, full_page
 
 from ocrtune.core import Page, Region
 from ocrtune.errors import MissingExtraError

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pages import SIMPLE, document, exported, full_page
+from examples import SIMPLE, document, exported, full_page
 
 from ocrtune.core import Page, Region
 from ocrtune.options import ExportOptions
