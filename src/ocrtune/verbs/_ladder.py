@@ -84,7 +84,7 @@ def _climb(rung: Rescue, rules: Rules, asked: Reader, pending: Sequence[Sample],
     """The samples asked in the way of one rung, where it applies to them."""
     if not pending:
         return
-    log.info("%d pages are tried again: %s", len(pending), rung)
+    log.info("%s again: %s", "1 page is tried" if len(pending) == 1 else f"{len(pending)} pages are tried", rung)
     try:
         if rung == "temperature":
             yield from _ask(_Way(rung, f"at temperature {TEMPERATURE}", asked, temperature=TEMPERATURE), rules, pending, into)
@@ -135,6 +135,9 @@ def _by_region(rules: Rules, asked: Reader, pending: Sequence[Sample], into: Run
         for index, region in enumerate(tried.decoded.regions)
         if region.kind != "picture" and region.box is not None
     ]
+    if not parts:
+        yield from ((name, _joined(name, tried, {})) for name, tried in laid.items())
+        return
     grounding = Reader(asked.engine, DIALECTS.get("dots-grounding")())
     replies = {p.sample_id: p for p in predictions(parts, grounding.dialect, grounding.engine, into, max_tokens=rules.max_tokens,
                                                    retries=rules.retries)}  # fmt: skip
@@ -153,7 +156,7 @@ def _joined(name: str, laid: Try, replies: Mapping[str, Prediction]) -> Try:
     answered = [reply for reply in said if reply is not None]
     return laid._replace(
         decoded=laid.decoded.model_copy(update={"regions": tuple(regions)}),
-        trouble="broken" if lost == len(answered) else None,
+        trouble="broken" if lost == len(answered) and any(r.kind != "picture" for r in regions) else None,
         attempts=(*laid.attempts, *(a.model_copy(update={"step": "one region"}) for reply in answered for a in reply.attempts)),
         seconds=laid.seconds + sum(reply.seconds for reply in answered),
         usage=_sum([laid.usage, *(reply.usage for reply in answered)]),

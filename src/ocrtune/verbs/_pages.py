@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -17,6 +18,9 @@ from ocrtune.errors import InputError
 from ocrtune.intake import find, named, select
 from ocrtune.rendering import pages, unlock
 
+log = logging.getLogger("ocrtune")
+
+TAIL = 4096  # bytes at the end of a PDF in which its end mark stands, whatever was appended to it
 SEVERAL = 20  # files, from which on opening them takes long enough to be shown
 
 
@@ -73,7 +77,18 @@ def _sheets(name: str, file: Path, wanted: Wanted, passwords: Sequence[str]) -> 
     except InputError as error:
         yield Sheet(name, 1, file, None, _said(error))
         return
+    if _is_cut(file):
+        log.warning("%s: the PDF ends before its end mark; what stood there is missing, so copy it again if you can", file)
     yield from (Sheet(name, number, file, images[number - 1]) for number in numbers)
+
+
+def _is_cut(file: Path) -> bool:
+    """Whether the last part of a PDF is missing; such a file opens all the same, with fewer or empty pages."""
+    with file.open("rb") as stream:
+        if stream.read(5) != b"%PDF-":
+            return False
+        stream.seek(max(file.stat().st_size - TAIL, 0))
+        return b"%%EOF" not in stream.read()
 
 
 def _unlocked(file: Path, dpi: int, passwords: Sequence[str]) -> list[ImageRef]:

@@ -146,13 +146,22 @@ def _engines() -> Iterator[Check]:
     data = next((folder for folder in folders if any(folder.glob("*.traineddata"))), None)
     languages = sorted(file.stem for file in data.glob("*.traineddata")) if data else []
     yield Check("engines", "tesseract data", "ok" if data else "missing", ", ".join(languages) or "none found",
-                "the tesseract engine", "apt install tesseract-ocr-eng tesseract-ocr-rus …, or set TESSDATA_PREFIX")  # fmt: skip
+                "the tesseract engine; one per language, and osd to see scripts and turned pages",
+                "apt install tesseract-ocr-osd tesseract-ocr-eng tesseract-ocr-rus …, or set TESSDATA_PREFIX")  # fmt: skip
+    if data and "osd" not in languages:
+        yield Check("engines", "tesseract osd", "missing", f"no osd.traineddata in {data}",
+                    "parse: it sees scripts and turned pages", "apt install tesseract-ocr-osd")  # fmt: skip
     yield _package("engines", "vllm", "serving models at full speed (best in an environment of its own)",
                    "serve from its own environment and use the http engine")  # fmt: skip
     browser = next((found for name in BROWSERS if (found := shutil.which(name))), None)
     browser = browser or next((place for place in MAC_BROWSERS if Path(place).exists()), None)
     yield Check("engines", "chromium", "ok" if browser else "missing", browser or "not found",
-                "the best-looking synthetic documents; fpdf2 draws them otherwise", "apt install chromium")  # fmt: skip
+                "flow PDFs of parse, and the best-looking synthetic documents; fpdf2 draws them otherwise",
+                "apt install chromium")  # fmt: skip
+    pandoc = shutil.which("pandoc")
+    yield Check("engines", "pandoc", "ok" if pandoc else "missing", pandoc or "not found", "DOCX files of parse",
+                "apt install pandoc, or https://pandoc.org/installing.html")  # fmt: skip
+    yield _package("engines", "pillow-heif", "HEIC pictures", 'pip install "ocrtune[heic]"')
 
 
 def _fonts() -> Iterator[Check]:

@@ -33,7 +33,7 @@ from ocrtune.plugins import ENGINES, EXPORTERS
 from ocrtune.runs import RunDir
 from ocrtune.verbs._ladder import Rules, readings
 from ocrtune.verbs._pages import Sheet, Try, Wanted, assembled, opened, unread
-from ocrtune.verbs._review import write_review
+from ocrtune.verbs._review import REVIEW, write_review
 from ocrtune.verbs._second import Second, second_reading
 from ocrtune.verbs.evaluate import Reader, reader
 
@@ -96,9 +96,10 @@ def _pages(config: Config, into: RunDir, bindery: _Bindery) -> Iterator[Leaf]:
                 into.append(LEAVES, leaf)
                 bindery.take(leaf)
                 yield leaf
-    if config.review and (file := write_review(bindery.documents, into)):
-        bindery.files.append(file)
-    _finish(sheets, bindery, into)
+    review = write_review(bindery.documents, into) if config.review else None
+    if review is not None:
+        bindery.files.append(review)
+    _finish(sheets, bindery, into, review)
 
 
 def _leaves(config: Config, asked: Reader, sheets: Sequence[Sheet], into: RunDir) -> Generator[Leaf]:
@@ -206,21 +207,28 @@ def _complete(formats: Sequence[str]) -> list[str]:
     return list(dict.fromkeys([*formats, *needed]))
 
 
-def _finish(sheets: Sequence[Sheet], bindery: _Bindery, into: RunDir) -> None:
+def _finish(sheets: Sequence[Sheet], bindery: _Bindery, into: RunDir, review: Path | None) -> None:
     pages = [(name, page) for name, document in bindery.documents.items() for page in document.pages]
     failed = [(name, page) for name, page in pages if page.ledger is None or page.ledger.finish == "error"]
     for name, page in failed[:20]:
         log.warning("%s, page %d: %s", name, page.number, "; ".join(page.problems))
     log.info(_engines([page for _, page in pages]))
     message = f"{len(failed)} of {len(sheets)} pages failed" if failed else None
-    into.finish("partial" if failed else "done", message=message, predictions=PREDICTIONS, documents=DOCUMENTS)
+    roles = {} if review is None else {"review": REVIEW}
+    into.finish("partial" if failed else "done", message=message, predictions=PREDICTIONS, documents=DOCUMENTS, **roles)
     log.info("%d pages read, %d failed; documents are in %s", len(sheets) - len(failed), len(failed), into.path / DOCUMENTS)
+    if review is not None:
+        log.info(
+            "doubtful blocks are in %s: correct them, then `ocrtune prepare %s` makes training data of them",
+            review,
+            review.parent,
+        )
 
 
 def _engines(pages: Sequence[Page]) -> str:
     """Which engine read how many pages, in the order of first use."""
     counts: dict[str, int] = {}
     for page in pages:
-        name = page.ledger.engine if page.ledger is not None else "not read"
+        name = page.ledger.engine if page.ledger is not None and page.ledger.finish != "error" else "not read"
         counts[name] = counts.get(name, 0) + 1
     return "read by " + ", ".join(f"{name}: {count}" for name, count in counts.items())

@@ -193,3 +193,19 @@ def test_tesseract_reads_a_real_pdf_page(parsed: Parse, tmp_path: Path) -> None:
     pdf = write_pdf(tmp_path / "a.pdf", "Invoice number 4711\nTotal 12.50 EUR", "Second page")
     _, result = parsed(pdf, engine="tesseract", model=None, language="eng", dpi=150)
     assert [p.text for p in result.documents[0].pages] == ["Invoice number 4711\nTotal 12.50 EUR", "Second page"]
+
+
+def test_a_pdf_that_was_cut_off_is_read_with_a_warning(parsed: Parse, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    whole = write_pdf(tmp_path / "whole.pdf", "one", "two")
+    cut = tmp_path / "cut.pdf"
+    cut.write_bytes(whole.read_bytes()[:-40])
+    parsed(whole)
+    assert "end mark" not in caplog.text
+    parsed(cut)
+    assert f"{cut}: the PDF ends before its end mark" in caplog.text
+
+
+def test_failed_pages_are_counted_as_not_read(parsed: Parse, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("INFO", logger="ocrtune")
+    parsed(write_pdf(tmp_path / "a.pdf", "1", "2", "3"), model="text:fine;broken=2")
+    assert "read by echo text:fine;broken=2: 2, not read: 1" in caplog.text
