@@ -14,7 +14,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check
 TORCH := $(shell grep '^torch==' constraints.txt)
 TESTS ?=
 
-.PHONY: help setup lint format types contracts test demo bench docs clean
+.PHONY: help setup lint format types contracts test demo benchmark bench docs clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -70,6 +70,10 @@ test: $(READY) ## lint, types, contracts and all quick tests (TESTS="-k word" pa
 demo: $(READY) ## from documents to a better model with a verdict, in minutes on a CPU
 	$(BIN)/ocrtune synth --config recipes/demo-documents.yaml --runs demo --into demo/documents
 	$(BIN)/ocrtune tune --config recipes/demo.yaml --runs demo --into demo/loop
+
+benchmark: $(READY) ## base and fine-tuned model on a local benchmark, with the verdict; after `make demo`
+	$(BIN)/python recipes/benchmark/lines.py demo/lines
+	$(BIN)/ocrtune benchmark --config recipes/benchmark.yaml --runs demo --into demo/benchmark
 
 bench: $(READY) ## how fast the parts are on this machine, the training step next to TRL's
 	@$(PIP) install --quiet -c constraints.txt -e ".[bench]"

@@ -140,7 +140,7 @@ def reader(config: Reading, into: RunDir) -> Iterator[Reader]:
     trained = notes(Path(weights)) if weights else {}
     asked_with = {"dialect": config.dialect, "prompt": config.words} | {name: getattr(config, name) for name in SEEN}
     for name, value in asked_with.items():
-        if trained and value is not None and value != trained.get(name):
+        if trained and value is not None and (value or None) != trained.get(name):
             log.warning("the model was trained with the %s %r, but is asked with %r", name, trained.get(name), value)
     dialect = str(config.dialect or trained.get("dialect") or "plain")
     prompt = config.words if config.words is not None else trained.get("prompt")
