@@ -82,7 +82,8 @@ class _Frame(NamedTuple):
 
     def parts(self, spans: Sequence[Span], rules: Sequence[Rule], pictures: Sequence[Rect]) -> list[_Part]:
         rules = [rule for rule in rules if within(rule.box, self.box)]
-        tables = ruled_tables(spans, rules, pictures, max(self.size))
+        grids = ruled_tables(spans, rules, pictures, max(self.size))
+        tables = [grid for grid in grids if grid.sources]  # without a word it is the frame of a drawing
         tables += rowed_tables(_without(spans, tables), _free(rules, tables), max(self.size))
         tables += framed_tables(_without(spans, tables), _free(rules, tables), max(self.size))
         figures, rest = self._figures(_without(spans, tables), [p for p in pictures if not _covered(p, tables)])
