@@ -82,14 +82,15 @@ class _Frame(NamedTuple):
 
     def parts(self, spans: Sequence[Span], rules: Sequence[Rule], pictures: Sequence[Rect]) -> list[_Part]:
         rules = [rule for rule in rules if within(rule.box, self.box)]
-        grids = ruled_tables(spans, rules, pictures, max(self.size))
-        tables = [grid for grid in grids if grid.sources]  # without a word it is the frame of a drawing
+        tables = ruled_tables(spans, rules, pictures, max(self.size))
         tables += rowed_tables(_without(spans, tables), _free(rules, tables), max(self.size))
         tables += framed_tables(_without(spans, tables), _free(rules, tables), max(self.size))
+        tables = [t for t in tables if not _is_drawn(t)]
         figures, rest = self._figures(_without(spans, tables), [p for p in pictures if not _covered(p, tables)])
         shown = [p.box for p in figures]
         flat, down = [s for s in rest if not s.vertical], [s for s in rest if s.vertical]
-        tables += aligned_tables(flat, [r for r in rules if not any(within(r.box, box) for box in shown)], shown)
+        aligned = aligned_tables(flat, [r for r in rules if not any(within(r.box, box) for box in shown)], shown)
+        tables += [t for t in aligned if not _is_drawn(t)]
         flat = _without(flat, tables)
         objects = [*shown, *(t.box for t in tables)]
         head, body, foot = self._flat(flat, objects, _free(rules, tables))
@@ -149,6 +150,12 @@ def _covered(picture: Rect, tables: Sequence[Table]) -> bool:
     """Whether a table was found where somebody saw a picture: coloured cells, or a scan behind it all."""
     inside = sum(max(shared(picture, t.box, 0), 0) * max(shared(picture, t.box, 1), 0) for t in tables)
     return inside > 0.5 * area(picture)
+
+
+def _is_drawn(table: Table) -> bool:
+    """Whether it is the frame of a drawing: signs and single letters are all that recognition made of what is in it."""
+    letters = [sum(c.isalnum() for c in span.text) for span in table.sources]
+    return max(letters, default=0) < 2 and 0 in letters
 
 
 def _without(spans: Sequence[Span], tables: Sequence[Table]) -> list[Span]:

@@ -243,8 +243,13 @@ def test_cells_of_a_table_between_caption_and_text_stay_apart() -> None:
     assert not any("Name Plan" in region.text or "Trade 12" in region.text for region in analyse(spans, Size(800, 400)))
 
 
-def test_a_grid_without_a_word_is_no_table(paragraph: Setter) -> None:
+def test_a_grid_of_signs_without_a_word_is_no_table(paragraph: Setter) -> None:
     across = [Rule((100.0, y, 500.0, y + 2.0)) for y in (400.0, 500.0, 600.0)]
     down = [Rule((x, 400.0, x + 2.0, 602.0)) for x in (100.0, 300.0, 498.0)]
-    regions = analyse(paragraph(100, 100, 400, 4), Size(600, 800), rules=[*across, *down])
-    assert [region.kind for region in regions] == ["text"]
+    text = paragraph(100, 100, 400, 4)
+    places = ((200, 440), (400, 440), (200, 540), (400, 540))
+    kinds = []
+    for words in (("@", "O", "©", "O"), ("Name", "Plan", "Trade", "12")):
+        signs = [line(word, x, y) for word, (x, y) in zip(words, places, strict=True)]
+        kinds.append([region.kind for region in analyse([*text, *signs], Size(600, 800), rules=[*across, *down])])
+    assert "table" not in kinds[0] and "table" in kinds[1]
