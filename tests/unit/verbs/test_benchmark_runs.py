@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from ocrtune.core import ImageRef, Sample, TextTarget
+from ocrtune.core import Box, BoxesTarget, ImageRef, Region, Sample, TextTarget
+from ocrtune.plugins import DIALECTS
 from ocrtune.runs import RunDir
 from ocrtune.verbs import evaluate, score
 from ocrtune.verbs.score import Figures
@@ -94,3 +95,34 @@ def test_the_question_alone_is_asked_whatever_the_model_was_trained_with(
     monkeypatch.setattr(evaluate, "notes", lambda folder: {"prompt": "OCR:", "dialect": "plain"})
     evaluated()
     assert asked == [f"what is written in picture {at}?" for at in range(4)]
+
+
+def test_found_lines_are_scored_by_place_and_by_text(tmp_path: Path) -> None:
+    """A dataset whose targets are boxes, read in a dialect that writes them."""
+    (tmp_path / "data").mkdir()
+    Image.new("RGB", (200, 100), "white").save(tmp_path / "data" / "page.png")
+    lines = [
+        Region(text=text, box=Box(left=0.1, top=top, right=0.6, bottom=top + 0.2)) for text, top in (("one", 0.1), ("two", 0.5))
+    ]
+    image = ImageRef(path="page.png", width=200, height=100)
+    asked = Sample(id="p", group="g", images=(image,), task="detect", target=BoxesTarget(boxes=tuple(lines)))
+    (tmp_path / "data" / "test.jsonl").write_text(asked.line())
+    said = DIALECTS.get("grounding-qwen2")().encode(BoxesTarget(boxes=(lines[0], lines[1].model_copy(update={"text": "too"}))))
+    (tmp_path / "said.jsonl").write_text(asked.model_copy(update={"target": TextTarget(text=said)}).line())
+    config = evaluate.Config(data=str(tmp_path / "data"), engine="echo", model=f"table:{tmp_path / 'said.jsonl'}",
+                             dialect="grounding-qwen2", metrics=("det_hmean", "e2e_hmean", "cer"), resamples=100)  # fmt: skip
+    run = RunDir.create("evaluate", config, root=tmp_path / "runs")
+    with run.guard():
+        figures = {e.metric: e for e in evaluate.run(config, run).estimates}
+    assert figures["det_hmean"].mean == 1
+    assert figures["e2e_hmean"].mean == 0.5
+    assert figures["cer"].unscored == 1
+
+
+def test_steps_of_normalisation_are_strung_together_and_recorded(evaluated: Callable[..., tuple[RunDir, Figures]]) -> None:
+    _, figures = evaluated(normalisation="nfc+yo+casefold", metrics=("contains",))
+    found = {e.metric: e for e in figures.estimates}["contains"]
+    assert found.mean == 0.5
+    assert found.protocol["normalisation"] == "nfc+yo+casefold"
+    with pytest.raises(ValueError, match="there is no normalisation called 'caselfold'"):
+        evaluate.Config(data="d", normalisation="nfc+caselfold")
