@@ -160,4 +160,5 @@ def test_every_built_in_dialect_is_held_to_the_contract() -> None:
     held = {"plain", "answers", "dots-ocr", "dots-grounding", "dots-svg", "dots-free", "layout", "dots-web", "layout-only",
             "dots-scene", "grounding-qwen25", "grounding-qwen3", "grounding-qwen2", "grounding-internvl", "markdown", "fields",
             "table-html", "table-otsl"}  # fmt: skip
+    held |= {"regions"}  # in tests/unit/dialects/test_regions.py, with words and flags
     assert held == set(DIALECTS.names())

@@ -14,8 +14,8 @@ from ocrtune.engines import local
 from ocrtune.engines.local import Local, weights_digest
 from ocrtune.errors import ConfigError, ResourceError
 from ocrtune.families.qwen2_vl import Qwen2VL
-from ocrtune.imaging import open_image
 from ocrtune.options import EngineOptions
+from ocrtune.rendering import picture
 from ocrtune.testing import EngineContract
 
 Lines = Callable[..., list[Sample]]
@@ -93,7 +93,7 @@ def test_what_may_pass_is_asked_again_and_what_is_wrong_with_the_picture_is_not(
 
 def test_pictures_are_opened_a_batch_at_a_time(tiny_nano: Path, lines: Lines, monkeypatch: pytest.MonkeyPatch) -> None:
     looked: list[object] = []
-    monkeypatch.setattr(local, "open_image", lambda path: (looked.append(path), open_image(path))[1])
+    monkeypatch.setattr(local, "picture", lambda ref: (looked.append(ref), picture(ref))[1])
     answers = iter(opened(tiny_nano, batch_size=2).stream(prompts(lines(*"abcdefgh"), tokens=2)))
     next(answers)
     assert len(looked) == 2
