@@ -156,3 +156,10 @@ def test_the_hubs_commit_stays_with_the_samples(tmp_path: Path, monkeypatch: pyt
     samples = OcrBench().load(None)
     assert {s.tags["revision"] for s in samples} == {"0123abcd"}
     assert wanted == [("echo840/OCRBench", "dataset", ["*test*.parquet"])]
+
+
+def test_pictures_are_found_in_the_folder_that_the_authors_zip_has(tmp_path: Path) -> None:
+    folder = _json(tmp_path)
+    (folder / "OCRBench_Images").mkdir()
+    (folder / "IIIT5K").rename(folder / "OCRBench_Images" / "IIIT5K")
+    assert all(sample.images[0].size for sample in OcrBench().load(folder / "OCRBench.json"))
