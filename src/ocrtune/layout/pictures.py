@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 SHORTEST = 1 / 40  # of the page's shorter side: ruling lines are longer than strokes of letters
 THICKEST = 0.004  # of the page's longer side
-WORKING = 1200  # pixels of the longer side at which figures are looked for
+WORKING = 900  # pixels of the longer side at which figures are looked for
 LEAST = 1 / 16  # of the page's shorter side: figures are larger on both sides
 DIVIDER = 0.6  # of the page's width: straight lines this long divide a page and belong to no figure
 LONGEST = 10  # times as long as wide: more is a coloured band
