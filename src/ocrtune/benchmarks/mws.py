@@ -21,6 +21,7 @@ from ocrtune.benchmarks._rows import (
 from ocrtune.benchmarks._wordnet import described, synonyms
 from ocrtune.contracts import Row
 from ocrtune.core import Prediction, Sample, Score
+from ocrtune.errors import InputError
 from ocrtune.scoring import mws
 
 
@@ -47,6 +48,10 @@ class MwsVisionBench:
         answers = row.fields.get("answers")
         target = target_of(literal(answers) if "index" in row.fields else answers)
         kind, dataset = row.text("type"), row.text("dataset_name")
+        if kind not in mws.CATEGORIES and kind != mws.ANTIFRAUD:
+            raise InputError(
+                f"row {row.number + 1}: {kind!r} is no type of MWS-Vision-Bench", hint="is it the right --benchmark?"
+            )
         return sample_of(row, row.text("question"), target, type=kind, dataset=dataset, language="ru")
 
     def describe(self) -> dict[str, str]:

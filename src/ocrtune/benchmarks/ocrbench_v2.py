@@ -13,6 +13,7 @@ from ocrtune.benchmarks._rows import literal, mean_row, published, rows_of, samp
 from ocrtune.benchmarks._wordnet import described, synonyms
 from ocrtune.contracts import Row
 from ocrtune.core import Prediction, Sample, Score
+from ocrtune.errors import InputError
 from ocrtune.scoring import ocrbench_v2 as rules
 
 _ABSENT = ("None", "without bbox", "without content", "without eval")  # how the hub and VLMEvalKit write "nothing"
@@ -37,6 +38,10 @@ class OcrBenchV2:
 
     def _sample(self, row: Published) -> Sample:
         kind = row.text("type", "category")
+        if kind not in rules.TYPES:
+            raise InputError(
+                f"row {row.number + 1}: {kind!r} is no task type of OCRBench v2", hint="is it the right --benchmark?"
+            )
         answers = row.fields.get("answers", row.fields.get("answer"))
         # Text that happens to look like a list is one in a table (TSV) only; there, all answers are written as literals.
         answers = literal(answers) if "index" in row.fields else answers

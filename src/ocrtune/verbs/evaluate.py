@@ -109,6 +109,8 @@ def run(config: Config, into: RunDir) -> Figures:
     benchmark = chosen(config)
     config = config if benchmark is None else _as_published(config, benchmark)
     samples = _samples(config, benchmark, into)
+    if benchmark is not None:  # what it cannot score is said before anything is read
+        benchmark.score(samples[0], Prediction(sample_id=samples[0].id, text=""), config.profile or benchmark.profiles[0])
     with reader(config, into) as asked:
         predictions = predict(samples, asked.dialect, asked.engine, into, max_tokens=config.max_tokens, retries=config.retries)
         protocol = _protocol(config, asked, samples[0])

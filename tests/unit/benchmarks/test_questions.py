@@ -14,7 +14,7 @@ from ocrtune.benchmarks.docvqa import DocVqa, InfoVqa
 from ocrtune.benchmarks.mme import Mme
 from ocrtune.benchmarks.mws import MwsVisionBench
 from ocrtune.benchmarks.ocrbench_v2 import OcrBenchV2
-from ocrtune.errors import ConfigError
+from ocrtune.errors import ConfigError, InputError
 from ocrtune.plugins import BENCHMARKS
 from ocrtune.verbs.score import Scoring, chosen
 
@@ -147,3 +147,9 @@ def test_every_benchmark_says_what_it_is(name: str) -> None:
     assert chosen(Scoring(benchmark=name, profile=benchmark.profiles[-1])) is not None
     with pytest.raises(ConfigError, match="has no profile"):
         chosen(Scoring(benchmark=name, profile="latest"))
+
+
+@pytest.mark.parametrize("benchmark", [OcrBenchV2(), MwsVisionBench()])
+def test_data_of_another_benchmark_are_refused_when_they_are_loaded(benchmark: Any, beside: Beside) -> None:
+    with pytest.raises(InputError, match="row 1: 'Regular Text Recognition'"):
+        benchmark.load(beside([{"type": "Regular Text Recognition", "question": "q", "answers": ["a"]}], "rows.json"))

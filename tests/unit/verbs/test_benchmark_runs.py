@@ -11,6 +11,7 @@ import pytest
 from PIL import Image
 
 from ocrtune.core import Box, BoxesTarget, ImageRef, Region, Sample, TextTarget
+from ocrtune.errors import ResourceError
 from ocrtune.plugins import DIALECTS
 from ocrtune.runs import RunDir
 from ocrtune.verbs import evaluate, score
@@ -126,3 +127,14 @@ def test_steps_of_normalisation_are_strung_together_and_recorded(evaluated: Call
     assert found.protocol["normalisation"] == "nfc+yo+casefold"
     with pytest.raises(ValueError, match="there is no normalisation called 'caselfold'"):
         evaluate.Config(data="d", normalisation="nfc+caselfold")
+
+
+def test_what_cannot_be_scored_is_said_before_anything_is_read(tmp_path: Path) -> None:
+    Image.new("RGB", (40, 20), "white").save(tmp_path / "a.png")
+    page = {"layout_dets": [], "page_info": {"image_path": "a.png", "page_attribute": {}}}
+    (tmp_path / "OmniDocBench.json").write_text(json.dumps([page]))
+    config = evaluate.Config(data=str(tmp_path), benchmark="omnidocbench", profile="v1.5", engine="echo")
+    run = RunDir.create("evaluate", config, root=tmp_path / "runs")
+    with pytest.raises(ResourceError, match="CDM"), run.guard():
+        evaluate.run(config, run)
+    assert not (run.path / "predictions.jsonl").exists()
