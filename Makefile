@@ -77,7 +77,7 @@ benchmark: $(READY) ## base and fine-tuned model on a local benchmark, with the 
 
 bench: $(READY) ## how fast the parts are on this machine, the training step next to TRL's
 	@$(PIP) install --quiet -c constraints.txt -e ".[bench]"
-	@for name in startup train_step; do $(BIN)/python benchmarks/$$name.py || exit 1; done
+	@for name in startup train_step rendering serve_client scoring; do $(BIN)/python benchmarks/$$name.py || exit 1; done
 
 docs: $(READY) ## regenerate docs/reference from the options of the verbs
 	$(BIN)/python -m ocrtune.cli.reference docs/reference

@@ -12,7 +12,7 @@ VERBS = {
     "score": "score stored predictions again, without a model",
     "compare": "two evaluations, one verdict: better, worse, or cannot tell",
     "benchmark": "the same questions to several models, and which of them reads better",
-    "parse": "read documents and write text, Markdown or JSON",
+    "parse": "read documents: Markdown, HTML, JSON, searchable PDF and more",
     "tune": "the whole loop: prepare, evaluate, train, merge, evaluate, compare, report",
     "doctor": "look at this machine: what works, what is missing, and what it is needed for",
 }
