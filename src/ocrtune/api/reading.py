@@ -11,6 +11,7 @@ from ocrtune.api.execute import DEFAULT_RUNS, jsonable, load_verb, log_file, pla
 from ocrtune.core import Leaf
 from ocrtune.runs import RunDir
 from ocrtune.verbs import parse
+from ocrtune.verbs._bindery import LEAVES
 
 
 def pages(*inputs: str | Path, into: str | Path | None = None, runs: str | Path | None = None, fresh: bool = False,
@@ -29,7 +30,7 @@ def pages(*inputs: str | Path, into: str | Path | None = None, runs: str | Path 
     assert isinstance(planned.config, parse.Config)
     run = RunDir.create("parse", planned.config, root=root, into=planned.path, asked=jsonable(planned.asked), fresh=fresh)
     if run.status == "done":
-        yield from run.read(parse.LEAVES, Leaf)
+        yield from run.read(LEAVES, Leaf)
         return
     with run.guard(), log_file(run.path / "log.txt"):
         yield from parse.pages(planned.config, run)

@@ -53,8 +53,13 @@ class ParsedDocument(Noun):
         pages = tuple(Page(**{**_fields(page), "regions": tuple(map(_region, page.regions))}) for page in self.pages)
         return Document(source=self.source, provenance=self.provenance, pages=pages)
 
-    def json_text(self) -> str:
-        return self.model_dump_json(indent=1, exclude_none=True, by_alias=True) + "\n"
+    @classmethod
+    def written(cls, document: Document) -> bytes:
+        """The JSON of `of`, a page a line. Pages are taken one by one: thousands of them need not be in memory at once."""
+        frame = cls(source=document.source, provenance=document.provenance, pages=())
+        head = frame.model_dump_json(exclude={"pages"}, by_alias=True).removesuffix("}").encode()
+        pages = [_page(page).model_dump_json(exclude_none=True, by_alias=True).encode() for page in document.pages]
+        return head + b',"pages":[\n' + b",\n".join(pages) + b"\n]}\n"
 
 
 def _page(page: Page) -> ParsedPage:

@@ -22,4 +22,4 @@ class Json:
         self.options = options
 
     def export(self, document: Document, stem: str) -> Iterator[Artefact]:
-        yield Artefact(f"{stem}.json", ParsedDocument.of(document).json_text().encode())
+        yield Artefact(f"{stem}.json", ParsedDocument.written(document))

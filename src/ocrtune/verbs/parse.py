@@ -16,21 +16,22 @@ from __future__ import annotations
 
 import contextlib
 import logging
+from collections import Counter
 from collections.abc import Generator, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import NamedTuple
 
 from pydantic import Field
 
 from ocrtune.config import Names
-from ocrtune.core import Box, Document, Leaf, Page, Region, Sample
-from ocrtune.errors import InputError, OcrtuneError
+from ocrtune.core import Box, Leaf, Region, Sample
+from ocrtune.errors import InputError
 from ocrtune.inference import PREDICTIONS
 from ocrtune.models import family_for, model_ref, notes
 from ocrtune.options import ExportOptions
 from ocrtune.plugins import ENGINES, EXPORTERS
 from ocrtune.runs import RunDir
+from ocrtune.verbs._bindery import DOCUMENTS, Bindery
 from ocrtune.verbs._ladder import Rules, readings
 from ocrtune.verbs._pages import Sheet, Try, Wanted, assembled, opened, unread
 from ocrtune.verbs._review import REVIEW, write_review
@@ -39,8 +40,6 @@ from ocrtune.verbs.evaluate import Reader, reader
 
 log = logging.getLogger("ocrtune")
 
-DOCUMENTS = "documents"
-LEAVES = "pages.jsonl"
 NEEDS = {"md": "figures", "html": "figures", "hocr": "images", "alto": "images", "page": "images"}  # what a format links to
 
 
@@ -65,41 +64,47 @@ class Config(ExportOptions, Rules, Wanted):
 
 
 class Parsed(NamedTuple):
-    """The documents in the order of their names, and the files that were written."""
+    """How much was read, and the files that were written; the documents are in the run's folder `documents`."""
 
-    documents: list[Document]
+    documents: int
+    pages: int
+    failed: int
     files: list[Path]
 
 
 def run(config: Config, into: RunDir) -> Parsed:
     """Status is partial while any page or file failed, done otherwise."""
-    bindery = _Bindery(config, into)
-    for _ in _pages(config, into, bindery):
-        pass
-    return Parsed(list(bindery.documents.values()), bindery.files)
+    reading = _pages(config, into)
+    while True:
+        try:
+            next(reading)
+        except StopIteration as end:
+            found: Parsed = end.value
+            return found
 
 
 def pages(config: Config, into: RunDir) -> Iterator[Leaf]:
     """What `run` does, giving each page as soon as it is final; the run is finished when the last page was taken."""
-    yield from _pages(config, into, _Bindery(config, into))
+    yield from _pages(config, into)
 
 
-def _pages(config: Config, into: RunDir, bindery: _Bindery) -> Iterator[Leaf]:
+def _pages(config: Config, into: RunDir) -> Generator[Leaf, None, Parsed]:
     sheets = opened(config, into.path)
     if all(sheet.image is None for sheet in sheets):
         raise InputError(f"none of {len({s.source for s in sheets})} files can be read; the first: {sheets[0].why}")
-    (into.path / LEAVES).unlink(missing_ok=True)
-    with reader(_resolved(config), into) as asked, bindery.at_work(sheets):
+    exporters = {name: EXPORTERS.get(name) for name in _complete(config.formats)}
+    options = ExportOptions(**{name: getattr(config, name) for name in ExportOptions.model_fields})
+    bindery = Bindery([exporter(options) for exporter in exporters.values()], sheets, into)
+    with reader(_resolved(config), into) as asked, bindery.at_work():
         bindery.provenance = {"dialect": asked.dialect.name, **asked.engine.describe()}
         with contextlib.closing(_leaves(config, asked, sheets, into)) as leaves:
             for leaf in leaves:
-                into.append(LEAVES, leaf)
                 bindery.take(leaf)
                 yield leaf
     review = write_review(bindery.documents, into) if config.review else None
     if review is not None:
         bindery.files.append(review)
-    _finish(sheets, bindery, into, review)
+    return _finish(bindery, into, review)
 
 
 def _leaves(config: Config, asked: Reader, sheets: Sequence[Sheet], into: RunDir) -> Generator[Leaf]:
@@ -152,83 +157,26 @@ def _spoken(model: str | None) -> str | None:
     return None if ref.adapter is not None else family_for(ref).dialects[0]
 
 
-class _Bindery:
-    """Collects pages; when a document is whole, it is written in a thread beside the reading."""
-
-    def __init__(self, config: Config, into: RunDir) -> None:
-        options = ExportOptions(**{name: getattr(config, name) for name in ExportOptions.model_fields})
-        self._exporters = [EXPORTERS.get(name)(options) for name in _complete(config.formats)]
-        self._into = into
-        self._loose: dict[str, dict[int, Page | None]] = {}
-        self._sources: dict[str, str] = {}
-        self._jobs: list[Future[list[Path]]] = []
-        self._press: ThreadPoolExecutor | None = None
-        self.provenance: dict[str, str] = {}
-        self.documents: dict[str, Document] = {}
-        self.files: list[Path] = []
-
-    @contextlib.contextmanager
-    def at_work(self, sheets: Sequence[Sheet]) -> Iterator[None]:
-        for sheet in sheets:
-            self._loose.setdefault(sheet.document, {})[sheet.number] = None
-            self._sources[sheet.document] = str(sheet.source)
-        order = list(self._loose)
-        with ThreadPoolExecutor(1, thread_name_prefix="ocrtune-export") as self._press:
-            yield
-            self.files = [file for job in self._jobs for file in job.result()]
-        self.documents = {name: self.documents[name] for name in order}
-
-    def take(self, leaf: Leaf) -> None:
-        inner = self._loose[leaf.document]
-        inner[leaf.page.number] = leaf.page
-        whole = tuple(page for page in inner.values() if page is not None)
-        if len(whole) == len(inner):
-            document = Document(source=self._sources[leaf.document], pages=whole, provenance=self.provenance)
-            self.documents[leaf.document] = document
-            assert self._press is not None
-            self._jobs.append(self._press.submit(self._write, leaf.document, document))
-
-    def _write(self, stem: str, document: Document) -> list[Path]:
-        """A format that cannot be written here is named, and the others are written."""
-        files = []
-        for exporter in self._exporters:
-            try:
-                for artefact in exporter.export(document, stem):
-                    files.append(self._into.write(f"{DOCUMENTS}/{stem}/{artefact.name}", artefact.content))
-            except OcrtuneError as error:
-                hint = f" ({error.hint})" if error.hint else ""
-                log.warning("%s was not written as %s: %s%s", stem, exporter.name, error, hint)
-        return files
-
-
 def _complete(formats: Sequence[str]) -> list[str]:
     """With the pictures that some formats refer to."""
     needed = [NEEDS[name] for name in formats if name in NEEDS]
     return list(dict.fromkeys([*formats, *needed]))
 
 
-def _finish(sheets: Sequence[Sheet], bindery: _Bindery, into: RunDir, review: Path | None) -> None:
-    pages = [(name, page) for name, document in bindery.documents.items() for page in document.pages]
-    failed = [(name, page) for name, page in pages if page.ledger is None or page.ledger.finish == "error"]
-    for name, page in failed[:20]:
-        log.warning("%s, page %d: %s", name, page.number, "; ".join(page.problems))
-    log.info(_engines([page for _, page in pages]))
-    message = f"{len(failed)} of {len(sheets)} pages failed" if failed else None
+def _finish(bindery: Bindery, into: RunDir, review: Path | None) -> Parsed:
+    found = Parsed(len(bindery.documents), len(bindery.notes), sum(note.failed for note in bindery.notes), bindery.files)
+    for note in [note for note in bindery.notes if note.failed][:20]:
+        log.warning("%s, page %d: %s", note.document, note.number, "; ".join(note.problems))
+    counts = Counter(note.engine for note in bindery.notes)
+    log.info("read by %s", ", ".join(f"{engine}: {count}" for engine, count in counts.items()))
+    message = f"{found.failed} of {found.pages} pages failed" if found.failed else None
     roles = {} if review is None else {"review": REVIEW}
-    into.finish("partial" if failed else "done", message=message, predictions=PREDICTIONS, documents=DOCUMENTS, **roles)
-    log.info("%d pages read, %d failed; documents are in %s", len(sheets) - len(failed), len(failed), into.path / DOCUMENTS)
+    into.finish("partial" if found.failed else "done", message=message, predictions=PREDICTIONS, documents=DOCUMENTS, **roles)
+    log.info("%d pages read, %d failed; documents are in %s", found.pages - found.failed, found.failed, into.path / DOCUMENTS)
     if review is not None:
         log.info(
             "doubtful blocks are in %s: correct them, then `ocrtune prepare %s` makes training data of them",
             review,
             review.parent,
         )
-
-
-def _engines(pages: Sequence[Page]) -> str:
-    """Which engine read how many pages, in the order of first use."""
-    counts: dict[str, int] = {}
-    for page in pages:
-        name = page.ledger.engine if page.ledger is not None and page.ledger.finish != "error" else "not read"
-        counts[name] = counts.get(name, 0) + 1
-    return "read by " + ", ".join(f"{name}: {count}" for name, count in counts.items())
+    return found

@@ -4,25 +4,33 @@ import json
 import shutil
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytest
 from fpdf import FPDF
 from PIL import Image
 
-from ocrtune.core import Prediction
+from ocrtune.core import Document, Prediction
+from ocrtune.core.parsed import ParsedDocument
 from ocrtune.errors import InputError
 from ocrtune.rendering import picture
 from ocrtune.runs import RunDir
 from ocrtune.verbs import parse
-from ocrtune.verbs.parse import Config, Parsed
+from ocrtune.verbs.parse import Config
 
-Parse = Callable[..., tuple[RunDir, Parsed]]
+
+class Read(NamedTuple):
+    """What the run says of its documents, read back from disk."""
+
+    documents: list[Document]
+
+
+Parse = Callable[..., tuple[RunDir, Read]]
 
 
 @pytest.fixture
 def parsed(tmp_path: Path) -> Parse:
-    def go(*inputs: Path | str, **options: Any) -> tuple[RunDir, Parsed]:
+    def go(*inputs: Path | str, **options: Any) -> tuple[RunDir, Read]:
         usual = {
             "engine": "echo",
             "model": "text:read",
@@ -34,7 +42,10 @@ def parsed(tmp_path: Path) -> Parse:
         config = Config(**{"inputs": [str(i) for i in inputs]} | usual | options)
         run = RunDir.create("parse", config, root=tmp_path / "runs")
         with run.guard():
-            return run, parse.run(config, run)
+            found = parse.run(config, run)
+        stored = [ParsedDocument.model_validate_json(f.read_bytes()).document() for f in found.files if f.suffix == ".json"]
+        assert [found.documents, found.pages] == [len(stored), sum(len(document.pages) for document in stored)]
+        return run, Read(stored)
 
     return go
 
@@ -146,7 +157,7 @@ def test_chosen_pages_are_read_in_their_order(parsed: Parse, tmp_path: Path) -> 
 
 def test_files_of_the_same_name_keep_apart(parsed: Parse, tmp_path: Path) -> None:
     files = [write_image(tmp_path / name / "scan.png") for name in ("x", "y", "z")]
-    run, _ = parsed(*files, formats=["txt"])
+    run, _ = parsed(*files, formats=["txt", "json"])
     assert sorted(str(p.relative_to(run.path / "documents")) for p in (run.path / "documents").rglob("*.txt")) == [
         "scan-2/scan-2.txt", "scan-3/scan-3.txt", "scan/scan.txt",
     ]  # fmt: skip
