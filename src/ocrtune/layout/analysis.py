@@ -119,7 +119,7 @@ class _Frame(NamedTuple):
         """Heads, paragraphs and feet of horizontal text."""
         if not spans:
             return [], [], []
-        head, inner, foot = margins(build_lines(spans), self.box, rules=rules, objects=objects)
+        head, inner, foot = margins(build_lines(spans, rules), self.box, rules=rules, objects=objects)
         blocks = build_blocks(inner, rules)
         named = zip(blocks, kinds(blocks, self.box, objects, rules), strict=True)
         body = [_block_part(block, kind) for block, kind in named]

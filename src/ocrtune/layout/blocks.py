@@ -5,10 +5,11 @@ from __future__ import annotations
 import re
 from bisect import bisect_left
 from collections.abc import Sequence
+from itertools import pairwise
 from statistics import median, pstdev
 from typing import NamedTuple
 
-from ocrtune.layout.lines import Line, is_bullet, is_wide, list_mark
+from ocrtune.layout.lines import BRIDGED_GAP, Line, is_bullet, is_wide, list_mark
 from ocrtune.layout.parts import Rect, Rule, bounds, shared, usual
 
 FARTHEST = 2.6  # letter heights between the baselines of two lines of one paragraph
@@ -211,6 +212,8 @@ def _begins(chain: Sequence[Line], at: int, shape: _Shape, block: Sequence[Line]
     last, line = chain[at - 1], chain[at]
     if _step(last, line) > LOOSER * shape.step:
         return True
+    if any(_is_signed(x) for x in (last, line)):
+        return True
     if shape.centred:
         return False
     if any(_is_headline(x, shape) for x in (last, line)) and not line.text[0].islower():
@@ -224,6 +227,11 @@ def _begins(chain: Sequence[Line], at: int, shape: _Shape, block: Sequence[Line]
     if line.box[0] < last.box[0] - step_in and len(block) > 1 and block[0].box[0] < line.box[0] + 0.3 * shape.size:
         return True
     return shape.full and _ended_early(last, line, shape)
+
+
+def _is_signed(line: Line) -> bool:
+    """Whether it has white in it that nothing but a rule to sign on can bridge."""
+    return any(b.box[0] - a.box[2] > BRIDGED_GAP * line.size for a, b in pairwise(line.spans))
 
 
 def _is_headline(line: Line, shape: _Shape) -> bool:

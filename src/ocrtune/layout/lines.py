@@ -10,13 +10,14 @@ from functools import cached_property
 from itertools import pairwise
 from typing import NamedTuple
 
-from ocrtune.layout.parts import Rect, Span, SpanWord, bounds, overlap, shared, usual
+from ocrtune.layout.parts import Rect, Rule, Span, SpanWord, bounds, overlap, shared, usual
 
 NOISE, NOISE_PIXELS = 1.3, 3.0  # ratio, and pixels, by which heights of letters measured on a picture are off
 COLUMN_GAP = 1.3  # letter heights between two words of one span: it runs over two columns
 WORD_GAP = 0.5  # letter heights: pieces of one row closer than this are one line
 WIDE_GAP = 0.9  # letter heights, where the line above or the one below runs through
 BRIDGED_GAP = 6.0  # letter heights, where both do, or the other is short: lines set to both margins
+SIGNED = 0.6  # of a gap between two pieces: a rule this long in it is there to be signed on
 MARK_GAP = 5.0  # letter heights between the mark of a list and its text
 BULLET = re.compile(r"[•‣▪▫◦●○■□◆◇►▶➢➤✓✔★☆❖·∙–—*-]|\uf0b7|o(?=\s)")
 NUMBER = re.compile(r"\(?(\d{1,3}|[a-zа-я]|[ivx]{1,4}|[①-⑳])[.)．、]|[①-⑳]|\[\d{1,3}\]|[(（][一二三四五六七八九十\d]{1,3}[)）]")
@@ -127,10 +128,10 @@ def letter_height(text: str, height: float) -> float:
     return height / (0.5 + 0.22 * up + 0.21 * down)
 
 
-def build_lines(spans: Sequence[Span]) -> list[Line]:
-    """Spans of a horizontal page joined into lines, from top to bottom."""
+def build_lines(spans: Sequence[Span], rules: Sequence[Rule] = ()) -> list[Line]:
+    """Spans of a horizontal page joined into lines, from top to bottom; a rule to sign on joins what stands on both sides."""
     ordered = sorted(spans, key=lambda s: (s.box[1] + s.box[3], s.box, s.text))
-    follows = _neighbours(ordered)
+    follows = _neighbours(ordered, [r for r in rules if r.horizontal])
     out = []
     for start in sorted(set(range(len(ordered))) - set(follows.values())):
         line = [start]
@@ -140,7 +141,7 @@ def build_lines(spans: Sequence[Span]) -> list[Line]:
     return sorted(out, key=lambda line: (line.box[1], line.box[0], line.text))
 
 
-def _neighbours(spans: Sequence[Span]) -> dict[int, int]:
+def _neighbours(spans: Sequence[Span], rules: Sequence[Rule]) -> dict[int, int]:
     """For each span the next one of its line; `spans` stand in the order of their middles."""
     middles = [(s.box[1] + s.box[3]) / 2 for s in spans]
     pairs = []
@@ -159,7 +160,24 @@ def _neighbours(spans: Sequence[Span]) -> dict[int, int]:
             taken.add(other)
     size = max((s.size for s in spans), default=0.0)
     near = [spans[bisect_left(middles, m - 3.3 * size) : bisect_right(middles, m + 3.3 * size)] for m in middles]
-    return {one: other for one, other in follows.items() if _same_line(spans[one], spans[other], near[one])}
+    return {
+        one: other
+        for one, other in follows.items()
+        if _same_line(spans[one], spans[other], near[one]) or _is_signed(spans[one], spans[other], rules)
+    }
+
+
+def _is_signed(one: Span, other: Span, rules: Sequence[Rule]) -> bool:
+    """Whether a rule at the foot of the letters fills the gap between two pieces and ends with it: the place of a signature."""
+    left, right, size = one.box[2], other.box[0], max(one.size, other.size)
+    top, bottom = (one.box[1] + one.box[3]) / 2, max(one.box[3], other.box[3]) + 0.5 * size
+    return any(
+        top < rule.box[1] < bottom
+        and rule.box[2] - rule.box[0] > SIGNED * (right - left)
+        and rule.box[0] > left - size
+        and rule.box[2] < right + size
+        for rule in rules
+    )
 
 
 def _same_line(one: Span, other: Span, near: Sequence[Span]) -> bool:

@@ -25,6 +25,7 @@ GROWTH = 2.0  # times a figure's area with its labels, at most
 DARK = 100  # grey of a page that is written on in light letters
 FADED = 24  # grey levels by which something drawn differs from the paper
 TEXTURE = 9.0  # standard deviation of grey in a figure; a plain coloured ground has less
+GROUND = (0.5, 0.8, 0.08)  # of a coloured ground is coloured; of that is of one grey; of it is under text
 DRAWN = 0.012  # of a figure's area that is ink besides straight lines; a table without its text has less
 LONGEST_LABEL, SHORTEST_LINE = 30, 12  # letters
 
@@ -62,7 +63,9 @@ def figures_in(image: Image, spans: Sequence[Span]) -> list[Rect]:
     grey = np.array(small)
     paper = int(np.bincount(grey.reshape(-1), minlength=256).argmax())
     ink = (np.abs(grey.astype(np.int16) - paper) > FADED).astype(np.uint8) * 255
+    covered = np.zeros_like(ink)
     for box in _text_boxes(spans, scale):
+        covered[box[1] : box[3], box[0] : box[2]] = 255
         ink[box[1] : box[3], box[0] : box[2]] = 0
     ink &= ~_straight(ink, int(DIVIDER * small.width))
     reach = max(5, max(small.size) // 100)
@@ -77,6 +80,8 @@ def figures_in(image: Image, spans: Sequence[Span]) -> list[Rect]:
             or (drawn[part] > 0).mean() < DRAWN
             or _texture(grey[part], ink[part]) < TEXTURE
         ):
+            continue
+        if _is_ground(grey[part], ink[part], covered[part]):
             continue
         bleeds = x <= 1 or y <= 1 or x + w >= small.width - 1 or y + h >= small.height - 1
         if not bleeds or count >= SOLID * w * h:
@@ -121,6 +126,17 @@ def _straight(ink: Any, least: int) -> Any:
         out |= cv2.morphologyEx(ink, cv2.MORPH_OPEN, np.ones(shape, np.uint8))
     solid = cv2.morphologyEx(out, cv2.MORPH_OPEN, np.ones((9, 9), np.uint8))
     return cv2.dilate(out & ~solid, np.ones((3, 3), np.uint8))
+
+
+def _is_ground(grey: Any, ink: Any, covered: Any) -> bool:
+    """Whether a box is one colour with text on it, whatever noise, lines and ends of letters add to that."""
+    import numpy as np
+
+    free, inked = covered == 0, ink > 0
+    if (covered > 0).mean() < GROUND[2] or inked.sum() < GROUND[0] * free.sum():
+        return False
+    inside = grey[inked].astype(np.int16)
+    return bool((np.abs(inside - np.median(inside)) < FADED / 2).mean() > GROUND[1])
 
 
 def _texture(grey: Any, ink: Any) -> float:

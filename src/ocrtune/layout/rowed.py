@@ -17,6 +17,8 @@ HIGHEST = 16.0  # letter heights of a row
 LEAST_ROWS = 0.6  # of the rows have text in two columns or more
 MOST_USUAL, MOST = 2.2, 6.0  # letter heights of text in the usual row, and in any, where lines are drawn whole
 GUTTER = 0.6  # letter heights of white between two columns that no joint of lines parts
+BROKEN = 0.1  # of a line's width: a gap in a line seen on a scan
+APART = 0.8  # letter heights by which text stands farther below a line than in the usual row: another table begins
 
 
 class Stroke(NamedTuple):
@@ -40,8 +42,8 @@ class _Band(NamedTuple):
 def rowed_tables(spans: Sequence[Span], rules: Sequence[Rule], longest: float) -> list[Table]:
     """Tables of at least two rows and two columns; `longest` is the page's longer side in pixels."""
     near = NEAR * longest
-    every = sorted(strokes([r for r in rules if r.horizontal], near))
-    found = (_table(stack, spans, near) for stack in _stacks(every, spans, near))
+    every = _mended(sorted(strokes([r for r in rules if r.horizontal], near)), near)
+    found = (_table(part, spans, near) for stack in _stacks(every, spans, near) for part in _apart(stack, spans))
     return [table for table in found if table is not None]
 
 
@@ -55,6 +57,22 @@ def strokes(rules: Sequence[Rule], near: float) -> Iterator[Stroke]:
                 run = []
             run.append(box)
         yield _stroke(run, near)
+
+
+def _mended(every: Sequence[Stroke], near: float) -> list[Stroke]:
+    """Lines that a scan broke: pieces at one height that together are as wide as a whole line of the page are one, without
+    joints, for the pieces end where the scan is poor and not where cells do."""
+    out = list(every)
+    for one in every:
+        level = sorted((s for s in out if abs(s.y - one.y) <= near / 2), key=lambda s: s.left)
+        if one not in level or len(level) < 2 or level[0] is not one:
+            continue
+        whole = Stroke(median(s.y for s in level), one.left, max(s.right for s in level), ())
+        gaps = [b.left - a.right for a, b in pairwise(level)]
+        known = any(_alike(whole, s, near) for s in every if s not in level)
+        if known and max(gaps) <= BROKEN * (whole.right - whole.left):
+            out = [whole, *(s for s in out if s not in level)]
+    return sorted(out)
 
 
 def _levels(rules: Sequence[Rule], near: float) -> list[list[Rule]]:
@@ -87,6 +105,20 @@ def _stacks(every: Sequence[Stroke], spans: Sequence[Span], near: float) -> Iter
             yield stack
 
 
+def _apart(stack: Sequence[Stroke], spans: Sequence[Span]) -> Iterator[Sequence[Stroke]]:
+    """The stack, cut where text begins so far below a line that it is no row of the table above: what stands between two
+    tables, and the head of the lower one. Lines with joints tell their table themselves."""
+    tops = [min((s.box[1] for s in _inside(spans, (a.left, a.y, a.right, b.y))), default=a.y) - a.y for a, b in pairwise(stack)]
+    size = median(s.size for s in spans)
+    start = 0
+    for at, top in enumerate(tops):
+        drawn = any(s.joints for s in stack[at : at + 2])
+        if not drawn and top > median(tops) + APART * size and min(at + 1 - start, len(stack) - at - 1) >= 2:
+            yield stack[start : at + 1]
+            start = at + 1
+    yield stack[start:]
+
+
 def _alike(one: Stroke, other: Stroke, near: float) -> bool:
     """Whether two lines can be of one table: of one width, and where both are drawn in pieces, one has all joints of the other
     (a wide cell leaves some out)."""
@@ -98,6 +130,7 @@ def _alike(one: Stroke, other: Stroke, near: float) -> bool:
 def _table(stack: Sequence[Stroke], spans: Sequence[Span], near: float) -> Table | None:
     bands = [band for band in _bands(stack, spans) if band.spans]
     joints = _joints(bands, near)
+    bands = bands if joints else [band._replace(joints=()) for band in bands]
     edges = joints or _gutters(bands)
     if len(bands) < 2 or not edges or not (joints or _one_row_each(bands)):
         return None

@@ -253,3 +253,12 @@ def test_a_grid_of_signs_without_a_word_is_no_table(paragraph: Setter) -> None:
         signs = [line(word, x, y) for word, (x, y) in zip(words, places, strict=True)]
         kinds.append([region.kind for region in analyse([*text, *signs], Size(600, 800), rules=[*across, *down])])
     assert "table" not in kinds[0] and "table" in kinds[1]
+
+
+def test_what_stands_on_both_sides_of_a_rule_to_sign_on_is_one_line() -> None:
+    signed = [line(text, left, top) for left, column in ((100, ("Director", "Accountant")), (420, ("John Hall", "Mary Smith")))
+              for text, top in zip(column, (600, 650), strict=True)]  # fmt: skip
+    rules = [Rule((s.box[2] + 4, s.box[3], 415, s.box[3] + 2)) for s in signed[:2]]
+    assert seen(analyse(signed, A4, rules=rules)) == [("text", "Director John Hall"), ("text", "Accountant Mary Smith")]
+    below = [Rule((100, 626, 700, 628))]
+    assert "Director John Hall" not in "".join(text for _, text in seen(analyse(signed, A4, rules=below)))

@@ -101,3 +101,14 @@ def test_a_frame_around_the_page_is_no_figure_but_the_photograph_that_touches_it
     page.paste(Image.effect_noise((300, 240), 80).convert("RGB"), (502, 200))
     (box,) = figures_in(page, [])
     assert all(abs(a - b) < 25 for a, b in zip(box, (502, 200, 802, 440), strict=True))
+
+
+def test_a_ground_with_lines_and_missed_letters_under_text_is_no_figure() -> None:
+    image, pen = page()
+    pen.rectangle((80, 130, 1100, 420), fill=(200, 215, 235))
+    spans = written(pen, 100, 150, 7)
+    for y in range(142, 400, 34):
+        pen.line((80, y, 1100, y), fill="black", width=3)
+    for x in range(950, 1080, 30):
+        pen.text((x, 250), "17", fill="black", font=ImageFont.load_default(24))
+    assert figures_in(image, spans) == []

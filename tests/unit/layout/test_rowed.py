@@ -54,3 +54,27 @@ def test_two_tables_of_one_width_below_each_other_stay_two() -> None:
 def test_lines_under_one_column_of_text_are_no_table() -> None:
     lines = [span("Signed on behalf of the company by", 120.0, 300 + 40.0 * r) for r in range(4)]
     assert "table" not in {r.kind for r in analyse(lines, SIZE, rules=strokes(joined=False))}
+
+
+def lowered(by: float) -> list[Span]:
+    return [span(s.text, s.box[0], s.box[1] + by) for s in spans()]
+
+
+@pytest.mark.parametrize("between", [True, False])
+def test_two_tables_with_whole_lines_of_one_width_stay_two_and_each_keeps_its_head(between: bool) -> None:
+    text = [span("A line of text between the two tables", 104.0, 490.0)] if between else []
+    lines = strokes(joined=False)
+    lower = [Rule((r.box[0] - 2, r.box[1] + 240, r.box[2] + 3, r.box[3] + 240)) for r in lines]
+    regions = analyse([*spans(), *text, *lowered(240)], SIZE, rules=[*lines, *lower])
+    upper, *_, last = regions
+    assert [r.kind for r in regions] == ["table", *["text"] * between, "table"]
+    assert upper.text == last.text and upper.text.startswith("<table><tr><td>No.</td><td>Name</td><td>Sum</td></tr>")
+
+
+def test_a_line_that_the_scan_broke_is_one_and_its_gap_parts_no_cells() -> None:
+    (whole,) = analyse(spans(), SIZE, rules=strokes(joined=False))
+    first, second, *rest = strokes(joined=False)
+    left, top, right, bottom = second.box
+    broken = [Rule((left, top, 530.0, bottom)), Rule((560.0, top + 1, right, bottom + 1))]
+    (table,) = analyse(spans(), SIZE, rules=[first, *broken, *rest])
+    assert table.text == whole.text
