@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Iterator, Sequence
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from ocrtune.contracts import Artefact
-from ocrtune.core import Document, Page, Region
+from ocrtune.core import Document, ImageRef, Page, Region
 from ocrtune.errors import InputError
 from ocrtune.fonts import faces
 from ocrtune.options import ExportOptions
@@ -40,6 +40,21 @@ LETTERS = 0.013  # height of labels as a part of the page's longer side
 LINE = 0.0016
 
 
+T = TypeVar("T")
+
+
+def _seen(document: Document, look: Callable[[ImageRef], T]) -> Iterator[tuple[Page, T]]:
+    """Each page with what `look` makes of its picture; a page that cannot be seen says so itself."""
+    for page in document.pages:
+        if page.image is None:
+            continue
+        try:
+            made = look(page.image)
+        except InputError:
+            continue
+        yield page, made
+
+
 class PageImages:
     """The clean pages as they were read, upright: `pages/0001.jpg`, or `.png` where the page is one."""
 
@@ -49,13 +64,7 @@ class PageImages:
         self.options = options
 
     def export(self, document: Document, stem: str) -> Iterator[Artefact]:
-        for page in document.pages:
-            if page.image is None:
-                continue
-            try:
-                made = encoded(page.image)
-            except InputError:  # the page says so itself
-                continue
+        for page, made in _seen(document, encoded):
             yield Artefact(f"pages/{page.number:04d}.{'jpg' if made.media == 'image/jpeg' else 'png'}", made.content)
 
 
@@ -71,13 +80,7 @@ class Overlay:
         self.options = options
 
     def export(self, document: Document, stem: str) -> Iterator[Artefact]:
-        for page in document.pages:
-            if page.image is None:
-                continue
-            try:
-                clean = picture(page.image)
-            except InputError:
-                continue
+        for page, clean in _seen(document, picture):
             buffer = io.BytesIO()
             drawn(clean, page).save(buffer, "JPEG", quality=88)
             yield Artefact(f"overlays/{page.number:04d}.jpg", buffer.getvalue())
