@@ -15,7 +15,7 @@ from ocrtune.scoring.text import distance
 from ocrtune.slicing import with_length
 from ocrtune.stats import Comparison, Pair, Plan, Rule, compare, corrected, pair, poolable
 from ocrtune.taxonomy import Mistakes, Reply, mistakes, total
-from ocrtune.verbs._sides import Result, protocol_differences, refuse_different_benchmarks
+from ocrtune.verbs._sides import Result, protocol_differences, refuse_different_benchmarks, refuse_different_scorers
 from ocrtune.verbs.score import attributed
 
 NOTES = {"length": "cut off at the token limit", "loop": "fell into a loop"}
@@ -67,6 +67,7 @@ def view(contrast: Contrast) -> ComparisonView:
 
 def _contrast(heading: str, base: Result, tuned: Result, how: How) -> Contrast:
     refuse_different_benchmarks(base, tuned)
+    refuse_different_scorers(base, tuned)
     rule = _deciding(how.metric, base, tuned)
     samples = with_length(attributed(tuned.samples, how.attributes))
     pairs = pair(samples, base.scores, tuned.scores, rule.metric)

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 from ocrtune.core import Decoded, Estimate, Prediction, Sample, Score
 from ocrtune.errors import ComparisonError, RunError
 from ocrtune.inference import PREDICTIONS, read_predictions
-from ocrtune.plugins import DIALECTS
+from ocrtune.plugins import BENCHMARKS, DIALECTS
 from ocrtune.report import CurvePoint, ProtocolDifference
 from ocrtune.runs import RunDir
 from ocrtune.verbs.score import SCORES, decode, read_estimates, read_samples
@@ -97,6 +97,21 @@ def refuse_different_benchmarks(base: Result, tuned: Result) -> None:
         f"the two results are not about the same benchmark ({first} and {second}):\n{how}",
         hint="evaluate both models on the same split of the same dataset",
     )
+
+
+def refuse_different_scorers(base: Result, tuned: Result) -> None:
+    """Raises ComparisonError when the same replies would get other figures on the two sides."""
+    benchmark = base.protocol.get("benchmark")
+    rules = ("normalisation", "profile", *(BENCHMARKS.get(benchmark)().describe() if benchmark else ()))
+    found = [d for d in protocol_differences(base.protocol, tuned.protocol) if d.key in rules]
+    if base.protocol.get("benchmark") != tuned.protocol.get("benchmark"):  # text metrics are all that both have
+        found = [d for d in found if d.key == "normalisation"]
+    if found:
+        how = "\n".join(f"  - {d.key}: {d.base} and {d.tuned}" for d in found)
+        raise ComparisonError(
+            f"the two results were scored by different rules, so that a difference says nothing about the models:\n{how}",
+            hint="score one of them again by the rules of the other: `ocrtune score RUN --profile … --normalisation …`",
+        )
 
 
 def protocol_differences(base: Mapping[str, str], tuned: Mapping[str, str]) -> list[ProtocolDifference]:

@@ -20,6 +20,7 @@ from typing import Any, Literal, NamedTuple
 
 from pydantic import Field, TypeAdapter, ValidationError, field_validator
 
+from ocrtune import __version__
 from ocrtune.config import Section, read_yaml
 from ocrtune.contracts import Benchmark, Dialect, Metric, Read, Row, Tabled
 from ocrtune.core import Decoded, Estimate, Prediction, Sample, Score
@@ -40,7 +41,7 @@ from ocrtune.verbs._scoring import Work, scores_of
 from ocrtune.verbs._validity import count
 
 SCORES, ESTIMATE, SAMPLES, TABLE = "scores.jsonl", "estimate.json", "samples.jsonl", "table.json"
-OWN_PROTOCOL = ("metric", "pool", "normalisation", "profile")  # what scoring adds to the protocol of a reading
+OWN_PROTOCOL = ("metric", "pool", "normalisation", "profile", "scorer")  # what scoring adds to the protocol of a reading
 
 log = logging.getLogger("ocrtune")
 
@@ -153,7 +154,7 @@ def score_predictions(samples: Sequence[Sample], predictions: Sequence[Predictio
     work = Work(metrics=scoring.metrics, normalisation=scoring.normalisation, benchmark=scoring.benchmark, profile=profile)
     each = scores_of(rows, work)
     scores = [score for found in each for score in found[-len(metrics) :]]
-    made = {"dialect": dialect.name, **protocol, "normalisation": scoring.normalisation}
+    made = {"dialect": dialect.name, **protocol, "normalisation": scoring.normalisation, "scorer": f"ocrtune {__version__}"}
     published = None if benchmark is None else _published(rows, [found[0] for found in each], benchmark, profile or "")
     if published is not None:
         made |= published.protocol
@@ -291,9 +292,11 @@ class _Stored(NamedTuple):
 
 def _stored(config: Config, into: RunDir) -> _Stored:
     file = Path(config.run)
-    if file.suffix.lower() in SUFFIXES and not file.is_dir():
+    if file.is_file() or (file.suffix.lower() in SUFFIXES and not file.is_dir()):
         if not file.is_file():
             raise InputError(f"no such file: {file}", hint="give run:<id>, a run's folder, or a file with answers")
+        if file.suffix.lower() not in SUFFIXES:
+            raise InputError(f"{file} holds no answers that can be read", hint=f"answers come as {', '.join(SUFFIXES)}")
         return _bare(config, into) if file.suffix == ".jsonl" and recognise(file) is None else _brought(config, into)
     source = RunDir.open(config.run, root=into.root)
     into.link(predictions=source.id)

@@ -15,7 +15,7 @@ from ocrtune.config import Section
 from ocrtune.core import Sample, TextTarget
 from ocrtune.errors import ComparisonError, RunError
 from ocrtune.runs import RunDir
-from ocrtune.verbs import compare
+from ocrtune.verbs import compare, score
 from ocrtune.verbs._sides import read_result, training_curve
 from ocrtune.verbs.compare import Config, Runs
 
@@ -82,6 +82,15 @@ def test_different_benchmarks_are_refused_saying_how_they_differ(benchmark: Buil
     assert caught.value.exit_code == 9
     assert "1 samples only in the first: line01" in str(caught.value)
     assert "1 samples with another target: line00" in str(caught.value)
+
+
+def test_figures_by_different_rules_are_refused(benchmark: Build, evaluated: Evaluated, tmp_path: Path) -> None:
+    samples = benchmark(REFERENCES)
+    a, b = evaluated("base", samples, GARBAGE, model="m"), evaluated("tuned", samples, GARBAGE, model="m")
+    again = RunDir.create("score", score.Config(run=str(b.path), normalisation="nospace"), root=tmp_path / "runs")
+    score.run(score.Config(run=str(b.path), normalisation="nospace", resamples=500), again)
+    with pytest.raises(ComparisonError, match="normalisation: default and nospace"):
+        compared(Config(a=str(a.path), b=str(again.path)), tmp_path / "runs")
 
 
 def test_an_unfinished_run_is_refused_with_what_to_do(tmp_path: Path) -> None:
