@@ -1,0 +1,58 @@
+"""Where KaTeX is installed: it comes from npm, not from PyPI."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+from functools import cache
+from pathlib import Path
+
+from ocrtune.errors import ResourceError
+
+PLACE = "OCRTUNE_KATEX"
+SCRIPT, STYLE = "katex.min.js", "katex.min.css"
+INSTALL = f"npm install -g katex, or set {PLACE} to a folder with {SCRIPT} and {STYLE}"
+PATIENCE = 30.0  # seconds for npm, which starts slowly
+
+
+def katex_dist() -> Path:
+    """The folder with `katex.min.js`, `katex.min.css`, `fonts`: `$OCRTUNE_KATEX`, else npm's global one. Raises ResourceError."""
+    if named := os.environ.get(PLACE):
+        if (missing := _missing(Path(named))) is not None:
+            raise ResourceError(f"{PLACE} names {named}, which has no {missing}", hint=INSTALL)
+        return Path(named).resolve()
+    root = _npm_root()
+    if root is None or _missing(root / "katex" / "dist") is not None:
+        looked = "npm is not installed" if root is None else f"it is not in {root}"
+        raise ResourceError(f"KaTeX cannot be found: {PLACE} is not set, and {looked}", hint=INSTALL)
+    return (root / "katex" / "dist").resolve()
+
+
+def katex_version() -> str:
+    """What the package says of itself; "none" without KaTeX."""
+    try:
+        dist = katex_dist()
+    except ResourceError:
+        return "none"
+    try:
+        return str(json.loads((dist.parent / "package.json").read_text("utf-8"))["version"])
+    except (OSError, ValueError, LookupError, TypeError):
+        return "unknown"
+
+
+def _missing(folder: Path) -> str | None:
+    return next((name for name in (SCRIPT, STYLE) if not (folder / name).is_file()), None)
+
+
+@cache
+def _npm_root() -> Path | None:
+    npm = shutil.which("npm")
+    if npm is None:
+        return None
+    try:
+        asked = subprocess.run([npm, "root", "-g"], capture_output=True, text=True, timeout=PATIENCE, check=True)
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return Path(asked.stdout.strip()) if asked.stdout.strip() else None
