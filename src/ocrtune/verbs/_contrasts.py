@@ -69,7 +69,7 @@ def _contrast(heading: str, base: Result, tuned: Result, how: How) -> Contrast:
     refuse_different_benchmarks(base, tuned)
     refuse_different_scorers(base, tuned)
     rule = _deciding(how.metric, base, tuned)
-    samples = with_length(attributed(tuned.samples, how.attributes))
+    samples = _by_answer(with_length(attributed(tuned.samples, how.attributes)), base, tuned)
     pairs = pair(samples, base.scores, tuned.scores, rule.metric)
     found = [compare(pairs, rule, how.plan, unscored=len(samples) - len(pairs))]
     for other in _shared(base, tuned):
@@ -77,6 +77,20 @@ def _contrast(heading: str, base: Result, tuned: Result, how: How) -> Contrast:
         if other.metric != rule.metric and poolable(more):
             found.append(compare(more, other, how.plan, unscored=len(samples) - len(more)))
     return Contrast(heading, base, tuned, found, pairs)
+
+
+def _by_answer(samples: Sequence[Sample], base: Result, tuned: Result) -> list[Sample]:
+    """With a slice by who said anything, where a side was silent: a model may gain by answering more often, not better."""
+    who = {(True, True): "by both", (True, False): "by the base only", (False, True): "by the tuned only"}
+    said = [(_said(base, sample), _said(tuned, sample)) for sample in samples]
+    if all(map(all, said)):
+        return list(samples)
+    named = zip(samples, (who.get(both, "by neither") for both in said), strict=True)
+    return [sample.model_copy(update={"tags": {**sample.tags, "answered": by}}) for sample, by in named]
+
+
+def _said(side: Result, sample: Sample) -> bool:
+    return bool((side.prediction(sample.id).text or "").strip())
 
 
 def _deciding(metric: str | None, base: Result, tuned: Result) -> Rule:

@@ -84,6 +84,17 @@ def test_different_benchmarks_are_refused_saying_how_they_differ(benchmark: Buil
     assert "1 samples with another target: line00" in str(caught.value)
 
 
+def test_a_gain_by_answering_more_often_is_told_from_reading_better(
+    benchmark: Build, evaluated: Evaluated, tmp_path: Path
+) -> None:
+    samples = benchmark(REFERENCES)
+    silent = {name: "" if index % 2 else text for index, (name, text) in enumerate(GOOD.items())}
+    a, b = evaluated("base", samples, silent, model="m"), evaluated("tuned", samples, GOOD, model="m")
+    _, verdict = compared(Config(a=str(a.path), b=str(b.path), resamples=500), tmp_path / "runs")
+    answered = {s["value"]: (s["n"], s["difference"]) for s in verdict["slices"] if s["tag"] == "answered"}
+    assert answered == {"by both": (12, 0.0), "by the tuned only": (12, -1.0)}
+
+
 def test_figures_by_different_rules_are_refused(benchmark: Build, evaluated: Evaluated, tmp_path: Path) -> None:
     samples = benchmark(REFERENCES)
     a, b = evaluated("base", samples, GARBAGE, model="m"), evaluated("tuned", samples, GARBAGE, model="m")
