@@ -10,8 +10,13 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from ocrtune.core import ImageRef, Sample, TextTarget
+
+# How fast a busy machine is says nothing about the code.
+settings.register_profile("patient", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("patient")
 
 NANO = Path(__file__).resolve().parents[1] / "recipes" / "nano"
 

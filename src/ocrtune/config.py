@@ -28,13 +28,24 @@ Names = Annotated[tuple[str, ...], BeforeValidator(_one_or_many)]
 
 
 class Section(BaseModel):
-    """A group of options. Every field has a description, which is its help text; unknown keys are refused."""
+    """A group of options. Every field has a description, which is its help text; unknown keys are refused.
+
+    `json_schema_extra` of a field says more: `positional` (may stand without its name), `also` (names that other tools have for
+    it), `pace` (decides how fast or how patiently work goes on, not what comes of it).
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True)
 
     def identity(self) -> dict[str, Any]:
-        """What makes two runs the same one: all options, unless a section knows of several ways to ask for the same."""
-        return self.model_dump(mode="json")
+        """What makes two runs the same one: all options that decide on the result, unless a section knows more of them. A run
+        goes on at another pace."""
+        return self.model_dump(mode="json", exclude={n for n in type(self).model_fields if said(type(self), n, "pace")})
+
+
+def said(section: type[BaseModel], name: str, key: str) -> Any:
+    """What `json_schema_extra` of a field says under `key`, None when it says nothing."""
+    extra = section.model_fields[name].json_schema_extra
+    return extra.get(key) if isinstance(extra, dict) else None
 
 
 def load(section: type[S], file: Path | None = None, overrides: Mapping[str, Any] | None = None) -> tuple[S, dict[str, Any]]:

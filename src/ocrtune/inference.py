@@ -31,9 +31,12 @@ NOT_ASKED = Failure(kind="not asked", message="the engine was not asked: too man
 
 
 def predict(samples: Sequence[Sample], dialect: Dialect, engine: Engine, run: RunDir, *, max_tokens: int = 1024,
-            retries: int = 2) -> list[Prediction]:  # fmt: skip
-    """`predictions`, all of them, in the order of the samples."""
-    got = {p.sample_id: p for p in predictions(samples, dialect, engine, run, max_tokens=max_tokens, retries=retries)}
+            retries: int = 2, each: Callable[[Prediction], object] = id) -> list[Prediction]:  # fmt: skip
+    """`predictions`, all of them, in the order of the samples; `each` is called with every one as it comes."""
+    got = {}
+    for found in predictions(samples, dialect, engine, run, max_tokens=max_tokens, retries=retries):
+        got[found.sample_id] = found
+        each(found)
     return [got[sample.id] for sample in samples]
 
 

@@ -55,9 +55,13 @@ class EngineOptions(Section):
     trust_remote_code: bool = Field(False, description="run Python code that comes with a local checkpoint")
     batch_size: int = Field(16, ge=1, description="images per generation batch of a local model")
     concurrency: int = Field(
-        8, ge=1, le=1024, description="most requests in flight, all servers together; fewer when they are overloaded"
+        8,
+        ge=1,
+        le=1024,
+        description="most requests in flight, all servers together; fewer when they are overloaded",
+        json_schema_extra={"pace": True, "also": ["workers"]},
     )
-    timeout: float = Field(120.0, gt=0, description="seconds one request may take")
+    timeout: float = Field(120.0, gt=0, description="seconds one request may take", json_schema_extra={"pace": True})
     temperature: float = Field(0.0, ge=0, description="0 is greedy")
     max_pixels: int | None = Field(None, gt=0, description="pixel budget per image; the model's own when absent")
     min_pixels: int | None = Field(None, gt=0, description="lower pixel bound per image; the model's own when absent")

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from ocrtune import memory
@@ -186,7 +186,6 @@ TUNINGS = st.builds(
 ROWS = st.builds(lambda visual, text: Row(visual, text, text // 2), st.integers(1, 20_000), st.integers(2, 8_000))
 
 
-@settings(deadline=None)
 @given(TUNINGS, ROWS, st.integers(1, 64))
 def test_more_never_needs_less(tuning: Tuning, row: Row, rows: int) -> None:
     weights = dots()
@@ -198,13 +197,11 @@ def test_more_never_needs_less(tuning: Tuning, row: Row, rows: int) -> None:
     assert memory.training(weights, tuning._replace(checkpointing=True), row, rows).activations <= need.activations
 
 
-@settings(deadline=None)
 @given(st.integers(0, 10_000), st.integers(1, 10_000))
 def test_largest_finds_the_last_that_fits(limit: int, most: int) -> None:
     assert memory.largest(lambda n: n <= limit, most) == min(limit, most)
 
 
-@settings(deadline=None)
 @given(METHODS, st.booleans(), st.integers(1500, 12_000), st.floats(1, memory.FAR))
 def test_the_formula_is_never_too_low_and_at_most_a_sixth_too_high(
     method: Method, checkpointing: bool, visual: int, times: float

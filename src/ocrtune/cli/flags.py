@@ -10,7 +10,7 @@ from typing import Any, NamedTuple, NoReturn, cast, get_origin
 from pydantic import BaseModel, create_model
 from pydantic_settings import BaseSettings, CliSettingsSource, SettingsError
 
-from ocrtune.config import Section, closest, merge
+from ocrtune.config import Section, closest, merge, said
 from ocrtune.errors import ConfigError
 
 NO_VALUE = "\0no value\0"
@@ -52,6 +52,7 @@ class Flags:
         self.face_flags: list[Flag] = []
         self._option_source = self._source(options, self.option_flags, dual=True)
         self._face_source = self._source(face, self.face_flags, dual=False)
+        self._synonyms = {f"--{other}": f"--{_kebab(n)}" for n in options.model_fields for other in _also(options, n)}
         sections = list(dict.fromkeys(["", *(flag.section for flag in self.option_flags)]))
         self.option_flags.sort(key=lambda flag: (sections.index(flag.section), not flag.required))
         self._face_names = {field.alias or name for name, field in face.model_fields.items()}
@@ -59,8 +60,9 @@ class Flags:
     def parse(self, argv: Sequence[str]) -> Typed:
         """Never raises for what the user typed: problems come back as text, to be reported with those of the values."""
         problems: list[str] = []
+        argv = [self._own_name(word) for word in argv]
         try:
-            namespace, unknown = self._parser.parse_known_intermixed_args(["--help" if word == "-h" else word for word in argv])
+            namespace, unknown = self._parser.parse_known_intermixed_args(argv)
         except _UsageError as error:
             return Typed({}, {}, (str(error),))
         given = vars(namespace)
@@ -94,6 +96,11 @@ class Flags:
             else:
                 placed[name] = words.pop(0)
         return placed, words
+
+    def _own_name(self, word: str) -> str:
+        """The flag as it is called here, with its value if it carries one."""
+        name, equals, value = word.partition("=")
+        return "--help" if word == "-h" else self._synonyms.get(name, name) + equals + value
 
     def _unknown(self, word: str) -> str:
         name = word.split("=")[0]
@@ -135,8 +142,12 @@ class Flags:
 
 def _places(options: type[Section]) -> list[str]:
     fields = options.model_fields
-    marked = [n for n, f in fields.items() if isinstance(f.json_schema_extra, dict) and f.json_schema_extra.get("positional")]
+    marked = [name for name in fields if said(options, name, "positional")]
     return [*(n for n, f in fields.items() if f.is_required()), *marked]
+
+
+def _also(options: type[BaseModel], name: str) -> list[str]:
+    return (said(options, name, "also") if name in options.model_fields else None) or []
 
 
 class _UsageError(Exception):
@@ -156,6 +167,7 @@ def _flag(options: type[BaseModel], name: str, names: Iterable[str], details: Ma
     text = text.replace(" (default: False)", "") if details.get("action") == "store_true" else text
     field = options.model_fields.get(name)
     spelled = tuple(names) + tuple(f"--no-{n.removeprefix('--')}" for n in names if dual)
+    spelled += tuple(f"--{other}" for other in _also(options, name))
     kind = _kind(str(details.get("metavar") or "")) if not dual else ""
     return Flag(spelled, kind, text, section, bool(field and field.is_required()))
 

@@ -5,7 +5,7 @@ source document share paper, fonts and difficulty, so documents (`Sample.group`)
 what changes places under the null hypothesis.
 """
 
-from ocrtune.stats.corpus import MAX_SLICES, Benchmark, Rule, estimate
+from ocrtune.stats.corpus import MAX_SLICES, Benchmark, Rule, corpus_figure, estimate
 from ocrtune.stats.discordance import Crossed, crossed, exact_binomial
 from ocrtune.stats.gate import Counts, Limits, doubts
 from ocrtune.stats.paired import (
@@ -39,6 +39,7 @@ __all__ = [
     "bootstrap",
     "by_group",
     "compare",
+    "corpus_figure",
     "corrected",
     "crossed",
     "documents_needed",

@@ -68,6 +68,13 @@ def estimate(scores: Sequence[Score], rule: Rule, benchmark: Benchmark, plan: Pl
     )
 
 
+def corpus_figure(scores: Sequence[Score], rule: Rule) -> float | None:
+    """The figure alone; None when nothing was scored, or nothing has reference units."""
+    sums = columns_of([score for score in scores if score.value is not None], rule)
+    figure = ratio(sums.sum(axis=0)) if len(sums) else math.nan
+    return float(figure) if math.isfinite(figure) else None
+
+
 class _Figure(NamedTuple):
     mean: float | None
     low: float | None

@@ -33,6 +33,7 @@ from ocrtune.options import EngineOptions
 from ocrtune.plugins import DIALECTS, ENGINES
 from ocrtune.runs import RunDir
 from ocrtune.sampling import load_split
+from ocrtune.verbs._so_far import SoFar
 from ocrtune.verbs.score import ESTIMATE, SAMPLES, SCORES, Figures, Scoring, chosen, record, score_predictions, table
 
 log = logging.getLogger("ocrtune")
@@ -52,7 +53,13 @@ class Reading(EngineOptions):
         None, description="file that holds the prompt text, or YAML: `prompt_text: …`, or several prompts by name"
     )
     max_tokens: int = Field(1024, gt=0, description="longest reply, in tokens; longer ones are cut and counted as truncated")
-    retries: int = Field(2, ge=0, le=20, description="how often a failure that may pass, such as a timeout, is tried again")
+    retries: int = Field(
+        2,
+        ge=0,
+        le=20,
+        description="how often a failure that may pass, such as a timeout, is tried again",
+        json_schema_extra={"pace": True},
+    )
 
     @property
     def words(self) -> str | None:
@@ -88,7 +95,16 @@ class Config(Scoring, Reading):
     data: str = Field(description="dataset folder or run:<id> of a prepare run; with --benchmark its file or folder, or `hub`")
     split: str = Field("test", description="split to read: train, val or test")
     limit: int | None = Field(None, gt=0, description="read only so many samples, drawn by the seed")
-    first: int | None = Field(None, gt=0, description="read only the first so many samples")
+    first: int | None = Field(
+        None, gt=0, description="read only the first so many samples", json_schema_extra={"also": ["top-k"]}
+    )
+    save_every: int | None = Field(
+        None,
+        gt=0,
+        description="say the score so far after every so many replies, and keep it in so_far.json; the replies themselves are on "
+        "disk one by one",
+        json_schema_extra={"pace": True, "also": ["save-interval"]},
+    )
 
     @model_validator(mode="after")
     def _one_choice(self) -> Self:
@@ -112,22 +128,29 @@ def run(config: Config, into: RunDir) -> Figures:
     if benchmark is not None:  # what it cannot score is said before anything is read
         benchmark.score(samples[0], Prediction(sample_id=samples[0].id, text=""), config.profile or benchmark.profiles[0])
     with reader(config, into) as asked:
-        predictions = predict(samples, asked.dialect, asked.engine, into, max_tokens=config.max_tokens, retries=config.retries)
+        found = _read(samples, config, asked, into)
         protocol = _protocol(config, asked, samples[0])
-    scored = score_predictions(samples, predictions, dialect=asked.dialect, scoring=config, protocol=protocol)
+    scored = score_predictions(samples, found, dialect=asked.dialect, scoring=config, protocol=protocol)
     record(into, samples, scored)
-    failed = sum(p.error is not None for p in predictions)
+    failed = sum(p.error is not None for p in found)
     into.finish(
         "partial" if failed else "done",
-        message=f"{failed} of {len(predictions)} samples failed" if failed else None,
+        message=f"{failed} of {len(found)} samples failed" if failed else None,
         predictions=PREDICTIONS,
         scores=SCORES,
         estimate=ESTIMATE,
         samples=SAMPLES,
     )
     log.info(table(scored.estimates))
-    _log_failures(predictions)
+    _log_failures(found)
     return Figures(scored.estimates)
+
+
+def _read(samples: Sequence[Sample], config: Config, asked: Reader, into: RunDir) -> list[Prediction]:
+    how: dict[str, Any] = {"max_tokens": config.max_tokens, "retries": config.retries}
+    if config.save_every:
+        how["each"] = SoFar(samples, asked.dialect, config, into, config.save_every).add
+    return predict(samples, asked.dialect, asked.engine, into, **how)
 
 
 @contextlib.contextmanager

@@ -12,7 +12,7 @@ from ocrtune.config import Section
 
 
 class Options(Section):
-    first: list[str] = Field(description="many")
+    first: list[str] = Field(description="many", json_schema_extra={"also": ["words"]})
     last: str = Field(description="one")
     prompt: str | None = Field(None, description="any text")
     tags: dict[str, str] = Field({}, description="by name")
@@ -27,6 +27,11 @@ names = st.text(st.characters(categories=("L", "N"), include_characters="-_./ *?
 def test_any_text_arrives_as_it_was_typed(text: str) -> None:
     typed = FLAGS.parse([f"--prompt={text}"])
     assert (typed.options, typed.problems) == ({"prompt": text}, ())
+
+
+def test_names_of_other_tools_stand_for_the_option() -> None:
+    assert FLAGS.parse(["--words=a", "--words", "b"]).options == FLAGS.parse(["--first", "a,b"]).options
+    assert "--words" in next(flag for flag in FLAGS.option_flags if flag.names[0] == "--first").names
 
 
 @given(st.lists(names, min_size=1))

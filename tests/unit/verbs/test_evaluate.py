@@ -310,6 +310,17 @@ def test_a_prompt_that_is_not_in_the_set_is_refused_with_those_that_are(tmp_path
     assert "russian, english" in str(caught.value.hint)
 
 
+def test_the_score_so_far_is_kept_and_pace_does_not_make_another_run(
+    dataset: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    plain = [str(dataset), "--engine", "echo", "--into", str(tmp_path / "run")]
+    assert main(["evaluate", *plain, "--save-every", "2", "--retries", "3", "--top-k", "5"]) == 0
+    kept = json.loads((tmp_path / "run" / "so_far.json").read_text("utf-8"))
+    assert kept == {"read": 4, "of": 5, "failed": 0, "cer": 1.0}
+    assert "2 of 5 read, 0 failed: cer 1.0000" in capsys.readouterr().err
+    assert main(["evaluate", *plain, "--retries", "0", "--first", "5"]) == 0
+
+
 def test_the_first_samples_or_drawn_ones_but_not_both() -> None:
     with pytest.raises(ValueError, match="exclude each other"):
         Config(data="d", first=3, limit=3)
