@@ -45,6 +45,9 @@ class EngineOptions(Section):
         description="how a server is spoken to: stream = OpenAI chat with server-sent events, so that loops are cut off; chat = "
         "the same in one piece; local = a plain OCR service at the address of --base-url: a form with one `file`, its text back",
     )
+    live: bool = Field(
+        False, description="show replies of a server as they are written, one at a time", json_schema_extra={"pace": True}
+    )
     language: str | None = Field(None, description="languages of a classic engine, e.g. rus+eng for tesseract")
     layout: bool = Field(False, description="a classic engine answers with regions, boxes and words, not just lines of text")
     device: str | None = Field(None, description="cpu, cuda, cuda:0, mps; found by itself when absent")

@@ -8,11 +8,13 @@ import json
 import secrets
 import time
 from collections.abc import AsyncIterator, Sequence
+from functools import partial
 from typing import Any, NamedTuple
 
 import aiohttp
 
 from ocrtune.core import Prompt
+from ocrtune.engines._live import Live
 from ocrtune.engines._pictures import Picture
 from ocrtune.engines._servers import Fleet, Outcome, Server
 from ocrtune.engines._sight import REMEDY
@@ -108,6 +110,7 @@ class Asking:
     def __init__(self, options: EngineOptions, key: str | None) -> None:
         self.timeout = options.timeout
         self._key = key
+        self._live = Live() if options.live else None
 
     async def ask(self, server: Server, body: Body | Form, fleet: Fleet) -> Reply:
         """Raises FailedReplyError, TimeoutError and aiohttp's errors; EngineError for what no sample will ever get past."""
@@ -129,6 +132,8 @@ class Asking:
             course.outcome = "lost"
             raise
         finally:
+            if self._live:
+                self._live.end(course)
             waited = (course.first or time.monotonic()) - begun
             server.learn(course.outcome, begun=begun, waited=waited, timeout=self.timeout)
 
@@ -139,7 +144,7 @@ class Asking:
             async with server.session.post(where, data=data, headers=headers, timeout=UNBOUND) as response:
                 course.first = time.monotonic()
                 if response.status == 200 and "text/event-stream" in response.headers.get("content-type", ""):
-                    return await streamed(response)
+                    return await streamed(response, partial(self._live.hear, course)) if self._live else await streamed(response)
                 content = await body_of(response)
                 if response.status == 200:
                     return body.read(content)

@@ -22,7 +22,7 @@ from ocrtune.errors import ConfigError, EngineError, InputError
 from ocrtune.options import EngineOptions
 
 USED = ("model", "base_url", "processor", "send", "concurrency", "timeout", "temperature", "max_pixels", "min_pixels",
-        "trust_remote_code", "api_mode")  # fmt: skip
+        "trust_remote_code", "api_mode", "live")  # fmt: skip
 AHEAD = 4  # pictures are prepared for a quarter of the places beyond those in flight, and for this many at least
 LATER = 3  # times that a request waits for another place before a refusal counts
 
@@ -42,6 +42,8 @@ class Http:
             raise ConfigError("the http engine needs the address of a server", hint="--base-url http://127.0.0.1:8000/v1")
         self.options = options
         self._plain = options.api_mode == "local"
+        if options.live and options.api_mode != "stream":
+            raise ConfigError(f"--api-mode {options.api_mode} brings replies in one piece", hint="--live goes with stream")
         if self._plain and options.send == "file":
             raise ConfigError("a plain OCR service takes pictures inside the request only", hint="leave --send out")
         address = plain_url if self._plain else normalise_url

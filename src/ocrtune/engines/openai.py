@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Any, NamedTuple
@@ -59,8 +59,9 @@ class _Piece(NamedTuple):
     usage: Usage | None
 
 
-async def streamed(response: aiohttp.ClientResponse) -> Reply:
-    """Server-sent events until `[DONE]`, a finish reason and the end, or a loop. Raises FailedReplyError."""
+async def streamed(response: aiohttp.ClientResponse, hear: Callable[[str], object] = id) -> Reply:
+    """Server-sent events until `[DONE]`, a finish reason and the end, or a loop. `hear` is told each piece of the text. Raises
+    FailedReplyError."""
     text = _Growing()
     reason: str | None = None
     usage: Usage | None = None
@@ -71,6 +72,7 @@ async def streamed(response: aiohttp.ClientResponse) -> Reply:
             said, ended, used = _read(data, "delta")
             usage = used or usage
             reason = ended or reason
+            hear(said or "")
             if said and text.add(said):
                 return Reply(text.whole(), "loop", usage)
     if reason is None:

@@ -13,6 +13,7 @@ import pytest
 from PIL import Image
 
 from ocrtune.core import Answer, Prompt
+from ocrtune.engines._live import Live
 from ocrtune.engines.http import Http
 from ocrtune.errors import ConfigError, EngineError
 from ocrtune.imaging import image_ref
@@ -26,6 +27,7 @@ class Service(ThreadingHTTPServer):
         super().__init__(("127.0.0.1", 0), Handler)
         self.bodies: list[bytes] = []
         self.types: list[str] = []
+        self.streams: list[str] = []
         self.says: tuple[int, bytes] = (200, b'{"text": "read"}')
 
     @property
@@ -49,13 +51,17 @@ class Handler(BaseHTTPRequestHandler):
         self.server.types.append(self.headers["Content-Type"])
         if self.path == "/predict":
             self._say(*self.server.says)
+        elif self.server.streams:
+            events = [{"choices": [{"delta": {"content": piece}}]} for piece in self.server.streams]
+            lines = [*(json.dumps(event) for event in events), "[DONE]"]
+            self._say(200, "".join(f"data: {line}\n\n" for line in lines).encode(), "text/event-stream")
         else:
             message = {"choices": [{"message": {"content": "read"}, "finish_reason": "stop"}], "usage": None}
             self._say(200, json.dumps(message).encode())
 
-    def _say(self, status: int, content: bytes) -> None:
+    def _say(self, status: int, content: bytes, kind: str = "application/json") -> None:
         self.send_response(status)
-        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Type", kind)
         self.send_header("Content-Length", str(len(content)))
         self.end_headers()
         self.wfile.write(content)
@@ -94,6 +100,28 @@ def test_chat_asks_for_the_answer_in_one_piece(service: Service, tmp_path: Path)
 def test_stream_is_what_is_asked_for_by_default(service: Service, tmp_path: Path) -> None:
     assert ask(tmp_path, EngineOptions(base_url=(service.address,))).text == "read"
     assert json.loads(service.bodies[0])["stream"] is True
+
+
+def test_live_text_is_shown_line_by_line_without_what_a_terminal_obeys(
+    service: Service, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO", logger="ocrtune")
+    service.streams = ["Счёт", " №7\nИтого\x1b[2J", ": 12", ",50"]
+    assert ask(tmp_path, EngineOptions(base_url=(service.address,), live=True)).text == "Счёт №7\nИтого\x1b[2J: 12,50"
+    assert [r.getMessage() for r in caplog.records if r.getMessage().startswith("|")] == ["| Счёт №7", "| Итого [2J: 12,50"]
+    with pytest.raises(ConfigError, match="in one piece"):
+        ask(tmp_path, EngineOptions(base_url=(service.address,), api_mode="chat", live=True))
+
+
+def test_of_several_replies_one_is_shown_at_a_time(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("INFO", logger="ocrtune")
+    live, first, second = Live(), object(), object()
+    for speaker, piece in ((first, "a"), (second, "x\ny"), (first, "b\n"), (first, "c")):
+        live.hear(speaker, piece)
+    live.end(first)
+    live.hear(second, "z\n")
+    live.end(second)
+    assert [r.getMessage() for r in caplog.records] == ["| ab", "| c", "| z"]
 
 
 def test_local_posts_the_picture_as_a_file_to_the_address_as_it_is(service: Service, tmp_path: Path) -> None:
