@@ -43,19 +43,17 @@ class ChartQa:
         return {}
 
     def score(self, sample: Sample, prediction: Prediction, profile: str) -> Score:
-        """1 or 0. lmms-eval strips the answer first, VLMEvalKit does not and reads an absent one as the text "nan"."""
-        if profile == "vlmevalkit":
-            answer = "nan" if prediction.text is None else prediction.text
-        else:
-            answer = (prediction.text or "").strip()
+        """1 or 0. Both harnesses strip the answer first; VLMEvalKit reads an absent one as the text "nan"."""
+        absent = "nan" if profile == "vlmevalkit" else ""
+        answer = absent if prediction.text is None else prediction.text.strip()
         return valued(sample, self.name, relaxed(published(sample)["answers"][0], answer))
 
     def table(self, samples: Sequence[Sample], scores: Sequence[Score], profile: str) -> list[Row]:
         """Means of the two halves and of all: 0..1, times 100 in VLMEvalKit."""
         rated = values_of(samples, scores)
-        scale = 100.0 if profile == "vlmevalkit" else 1.0
         halves = [
-            mean_row(kind, [value * scale for sample, value in rated if sample.tags.get("type") == kind])
-            for kind in (HUMAN, "augmented")
+            mean_row(kind, [value for sample, value in rated if sample.tags.get("type") == kind]) for kind in (HUMAN, "augmented")
         ]
-        return [*(row for row in halves if row.n), mean_row("overall", [value * scale for _, value in rated])]
+        rows = [*(row for row in halves if row.n), mean_row("overall", [value for _, value in rated])]
+        scale = 100.0 if profile == "vlmevalkit" else 1.0
+        return [row if row.value is None else row._replace(value=row.value * scale) for row in rows]

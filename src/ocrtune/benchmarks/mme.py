@@ -53,7 +53,7 @@ class Mme:
     def table(self, samples: Sequence[Sample], scores: Sequence[Score], profile: str) -> list[Row]:
         """Categories (0..200), perception (2000) and cognition (800) as their sums, and the sum of both."""
         rated = [(sample.tags.get("category", ""), sample.group, value > 0) for sample, value in values_of(samples, scores)]
-        found = mme(MmeAnswer(*row) for row in rated)
+        found = mme((MmeAnswer(*row) for row in rated), "vlmevalkit" if profile == "vlmevalkit" else "lmms_eval")
         counts = Counter(category for category, _, _ in rated)
         rows = [Row(name, found.categories[name], counts[name]) for name in (*PERCEPTION, *COGNITION) if name in counts]
         others = [

@@ -88,8 +88,8 @@ class OcrBenchV2:
         by_type: dict[str, list[float]] = defaultdict(list)
         for sample, value in rated:
             by_type[sample.tags.get("type", "")].append(value)
-        types = rules.means((sample.tags.get("type", ""), rules.Outcome(value)) for sample, value in rated)
-        summary = rules.summarise(types, cast(rules.Profile, profile))
+        outcomes = ((sample.tags.get("type", ""), rules.Outcome(value)) for sample, value in rated)
+        summary = rules.summarise(outcomes, cast(rules.Profile, profile))
         rows = [mean_row(name, by_type[name]) for name in rules.TYPES if name in by_type]
         for language, categories in (("English", summary.english), ("Chinese", summary.chinese)):
             rows += [Row(f"{language}: {name}", mean.value, mean.n) for name, mean in categories.items()]

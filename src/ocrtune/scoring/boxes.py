@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, NamedTuple
 
 from ocrtune.scoring.literals import read_literal
@@ -49,7 +49,7 @@ def _number(coordinate: Any) -> float:
     return float(coordinate)
 
 
-def iou(first: Sequence[object], second: Sequence[object], *, number: Callable[[object], float] = _number) -> float:
+def iou(first: Iterable[object], second: Iterable[object], *, number: Callable[[object], float] = _number) -> float:
     """Intersection over union of two boxes as the published scorers compute it; 0 when anything is no number.
 
     `number` turns a coordinate into a number (OCRBench v2 cuts to int). Areas keep their sign: a box with swapped corners

@@ -12,7 +12,7 @@ from ocrtune.scoring.meteor import Synonyms
 from ocrtune.scoring.outline import numbered, steds
 from ocrtune.scoring.pagetext import page_score
 from ocrtune.scoring.pairs import accepted_values, pair_score
-from ocrtune.scoring.vqa import References, contained_or_similar
+from ocrtune.scoring.vqa import Answer, References, contained_or_similar
 
 FAILED = "ERROR in getting response"
 CATEGORIES: dict[str, str] = {
@@ -22,6 +22,10 @@ CATEGORIES: dict[str, str] = {
     "document parsing ru": "image 2 markdown (element_parsing)",
     "reasoning VQA ru": "vqa (knowledge_reasoning)",
 }
+_OVERALL = (
+    *("text grounding ru", "reasoning VQA ru", "full-page OCR ru"),
+    *("document parsing ru", "key information extraction ru"),
+)
 ANTIFRAUD = "antifraud ru"
 LABELS = ("ai_gen", "edited", "original")
 _LONGEST = 18_000
@@ -44,22 +48,25 @@ class FraudScore(NamedTuple):
     recalls: dict[str, float]
 
 
-def score(task: str, answers: References, answer: str | None, *, synonyms: Synonyms | None = None) -> float:
-    """One answer to one of the five types, in 0..1 (see `CATEGORIES`); 0 for a failed request and for no answer.
+def score(task: str, answers: References, answer: Answer, *, synonyms: Synonyms | None = None) -> float:
+    """One answer to one of the five types, in 0..1 (see `CATEGORIES`); 0 for a failed request and for no answer. A number is an
+    answer to a question only.
 
     `answers` as the data set has it: a list; for grounding the four pixel coordinates themselves. Raises ValueError for a
     type that is not one of the five.
     """
     if task not in CATEGORIES:
         raise ValueError(f"{task!r} is no type of MWS-Vision-Bench; they are {', '.join(CATEGORIES)}")
-    if answer is None or answer == FAILED:
+    if task == "reasoning VQA ru" and isinstance(answer, int | float):
+        answer = str(answer)
+    if not isinstance(answer, str) or answer == FAILED:
         return 0.0
     answer = _cut(answer)
     if task == "reasoning VQA ru":
         return float(contained_or_similar(answers, answer))
     if task == "text grounding ru":
         return _grounding(answers, answer)
-    reference = answers if isinstance(answers, str | Mapping) else answers[0]
+    reference = answers if isinstance(answers, str | Mapping) else next(iter(answers), "")
     if task == "key information extraction ru":
         return _pairs(reference, answer)
     if task == "document parsing ru":
@@ -73,7 +80,7 @@ def _cut(answer: str) -> str:
 
 def _grounding(corners: References, answer: str) -> float:
     found = last_box(answer, limit=_LARGEST, decimals=True)
-    return float(iou(found, corners)) if found and len(corners) == 4 else 0.0
+    return float(iou(found, corners)) if found and isinstance(corners, Sequence) and len(corners) == 4 else 0.0
 
 
 def _pairs(reference: object, answer: str) -> float:
@@ -90,12 +97,14 @@ def overall(scores: Iterable[tuple[str, float]]) -> dict[str, float]:
         if task in CATEGORIES:
             by_task.setdefault(task, []).append(value)
     means = {CATEGORIES[task]: sum(by_task[task]) / len(by_task[task]) for task in CATEGORIES if task in by_task}
-    return {**means, "overall": sum(means.values()) / len(means) if means else 0.0}
+    # Summed in the published order: the last bit depends on it.
+    values = [means[CATEGORIES[task]] for task in _OVERALL if CATEGORIES[task] in means]
+    return {**means, "overall": sum(values) / len(values) if values else 0.0}
 
 
-def fraud(label: str, reasons: Sequence[str], answer: str | None) -> Fraud:
+def fraud(label: str, reasons: References, answer: Answer) -> Fraud:
     """Read and score one anti-fraud answer against its true `label`; `reasons`: accepted arguments of an edited document."""
-    if answer is None or answer == FAILED:
+    if not isinstance(answer, str) or answer == FAILED:
         return Fraud(None, "", False, 0.0)
     found, arguments = _verdict(_cut(answer))
     reason = contained_or_similar(reasons, arguments) if label == "edited" and reasons else 0.0
@@ -117,7 +126,7 @@ def _object(text: str) -> object:
     for candidate in (text, text[text.find("{") : text.rfind("}") + 1] if "{" in text else ""):
         try:
             return json.loads(candidate)
-        except ValueError:
+        except (ValueError, RecursionError):
             continue
     return None
 

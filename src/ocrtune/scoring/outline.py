@@ -41,9 +41,11 @@ class Node:
 
     def walk(self) -> Iterator[Node]:
         """Parents before children, left to right."""
-        yield self
-        for child in self.children:
-            yield from child.walk()
+        stack = [self]
+        while stack:
+            node = stack.pop()
+            yield node
+            stack.extend(reversed(node.children))
 
 
 def _clean(line: str) -> str:
@@ -60,13 +62,20 @@ def labelled(text: str) -> Node:
     """
     root = Node("ROOT")
     title = current = root.add("TITLE")
+    first = {"ROOT": root, "TITLE": title}
+    unsure: set[str] = set()  # labels that a line before the first of them may have now
     for line in map(_clean, text.split("\n")):
         if line.startswith("#"):
             label = line.replace("#", "")
-            root.add(label)
-            current = next(node for node in root.walk() if node.label == label) if label else title
+            first.setdefault(label, root.add(label))
+            if label in unsure:
+                first[label] = next(node for node in root.walk() if node.label == label)
+                unsure.remove(label)
+            current = first[label] if label else title
         else:
-            current.add(line)
+            node = current.add(line)
+            if first.setdefault(line, node) is not node and current is not root.children[-1]:
+                unsure.add(line)
     return root
 
 
@@ -93,28 +102,33 @@ def steds(reference: str, reading: str, tree: Callable[[str], Node] = labelled) 
 
 def outline_distance(left: Node, right: Node) -> int:
     """Tree edit distance: insertion and deletion cost 1, relabelling 1 if either label is blank (both, too), else 0."""
-    return _Distance(left, right).whole()
+    one, two = _Side(left), _Side(right)
+    # The distance is the same both ways; what it takes is a row for each of `work` and for each key root of the other.
+    return (_Distance(one, two) if one.work * len(two.keyroots) <= two.work * len(one.keyroots) else _Distance(two, one)).whole()
 
 
 class _Side:
     """A tree by postorder number: what Zhang and Shasha's recursion needs of it."""
 
     def __init__(self, root: Node) -> None:
+        nodes = []
+        stack = [root]
+        while stack:
+            nodes.append(stack.pop())
+            stack.extend(nodes[-1].children)
+        nodes.reverse()  # postorder
         self.first: list[int] = []  # postorder number of the leftmost leaf below each node
-        self.blank: list[bool] = []
-        self._number(root)
+        place: dict[int, int] = {}
+        for at, node in enumerate(nodes):
+            place[id(node)] = at
+            self.first.append(self.first[place[id(node.children[0])]] if node.children else at)
+        self.blank = np.array([not node.label.split() for node in nodes])
         last = {leaf: at for at, leaf in enumerate(self.first)}
         self.keyroots = sorted(at for at in last.values() if self.first[at] != at)
-        blanks = np.array(self.blank)
-        self.any_text = np.array([bool((~blanks[a : at + 1]).any()) for at, a in enumerate(self.first)])
-        self.sizes = np.array([at - a + 1 for at, a in enumerate(self.first)])
-
-    def _number(self, node: Node) -> int:
-        firsts = [self._number(child) for child in node.children]
-        at = len(self.first)
-        self.first.append(firsts[0] if firsts else at)
-        self.blank.append(not node.label.split())
-        return self.first[at]
+        texts = np.concatenate([[0], np.cumsum(~self.blank)])
+        self.any_text = texts[1:] > texts[self.first]
+        self.sizes = np.arange(1, len(nodes) + 1, dtype=np.int32) - np.array(self.first, dtype=np.int32)
+        self.work = int(sum(int(self.sizes[at]) for at in self.keyroots))
 
 
 class _Distance:
@@ -123,16 +137,14 @@ class _Distance:
     One node against a tree: all nodes but one are inserted, and that one is free if both it and any node there have text.
     """
 
-    def __init__(self, left: Node, right: Node) -> None:
-        self.one, self.two = _Side(left), _Side(right)
-        one, two = self.one, self.two
-        self.relabel = (np.array(one.blank)[:, None] | np.array(two.blank)[None, :]).astype(np.int64)
-        self.trees = np.zeros((len(one.first), len(two.first)), dtype=np.int64)
+    def __init__(self, one: _Side, two: _Side) -> None:
+        self.one, self.two = one, two
+        self.trees = np.zeros((len(one.first), len(two.first)), dtype=np.int32)
         leaves_one, leaves_two = one.sizes == 1, two.sizes == 1
-        paired = ~np.array(one.blank)[:, None] & two.any_text[None, :]
-        self.trees[leaves_one] = (two.sizes[None, :] - paired)[leaves_one]
-        paired = one.any_text[:, None] & ~np.array(two.blank)[None, :]
-        self.trees[:, leaves_two] = (one.sizes[:, None] - paired)[:, leaves_two]
+        paired = ~one.blank[leaves_one][:, None] & two.any_text[None, :]
+        self.trees[leaves_one] = two.sizes[None, :] - paired
+        paired = one.any_text[:, None] & ~two.blank[leaves_two][None, :]
+        self.trees[:, leaves_two] = one.sizes[:, None] - paired
 
     def whole(self) -> int:
         for i in self.one.keyroots:
@@ -145,13 +157,14 @@ class _Distance:
         low_i, low_j = self.one.first[i], self.two.first[j]
         firsts = np.array(self.two.first[low_j : j + 1]) - low_j
         edge = firsts == 0
-        columns = np.arange(j - low_j + 2)
+        columns = np.arange(j - low_j + 2, dtype=np.int32)
         rows = [columns]
         for x in range(low_i, i + 1):
             above, trees = rows[-1], self.trees[x, low_j : j + 1]
             start = self.one.first[x] - low_i
             apart = rows[start][firsts] + trees
-            matched = np.where(edge, above[:-1] + self.relabel[x, low_j : j + 1], apart) if start == 0 else apart
+            relabel = self.two.blank[low_j : j + 1] | self.one.blank[x]
+            matched = np.where(edge, above[:-1] + relabel, apart) if start == 0 else apart
             row = np.empty_like(columns)
             row[0] = len(rows)
             row[1:] = np.minimum(above[1:] + 1, matched)

@@ -10,9 +10,8 @@ import json
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-from ocrtune.scoring.literals import read_literal
+from ocrtune.scoring.literals import HostileLiteralError, fenced, read_literal
 
-_FENCE = re.compile(r"```(?:python|json)?\n(.*?)\n```", re.DOTALL | re.IGNORECASE)
 _KEY = re.compile(r"[\w\s]++")
 _VALUE = re.compile(r"""["']?\s*[:=]\s*["']?([^\n,"'{}]+)["']?""")
 
@@ -25,9 +24,7 @@ def read_pairs(answer: str) -> dict[str, str]:
     The first code fence is read if there is one. Values become text (None is "None"). What parses, but is no dictionary, and
     what has a key that is no text, gives {}.
     """
-    fence = _FENCE.search(answer)
-    content = fence.group(1) if fence else answer.strip()
-    parsed = _parse(content)
+    parsed = _parse(next(fenced(answer), answer.strip()))
     if not isinstance(parsed, dict) or not all(isinstance(key, str) for key in parsed):
         return {}
     return {key.strip(): str(value).strip() for key, value in parsed.items()}
@@ -36,17 +33,18 @@ def read_pairs(answer: str) -> dict[str, str]:
 def _parse(content: str) -> object:
     try:
         return json.loads(content)
-    except (ValueError, RecursionError):
+    except json.JSONDecodeError:
         pass
-    parsed: object = None
+    except (ValueError, RecursionError):
+        return None  # a number of thousands of digits, or brackets nested too deep: the published code stops there
     try:
         parsed = read_literal(content)
-        if isinstance(parsed, dict):
-            return parsed
+    except HostileLiteralError:
+        return None  # here as well
     except ValueError:
-        pass
+        return dict(_loose_pairs(content))
     # The published code looks for pairs also inside a literal that is no dictionary, and fails when it finds some.
-    return dict(_loose_pairs(content)) if parsed is None else None
+    return parsed if isinstance(parsed, dict) else None
 
 
 def _loose_pairs(text: str) -> Iterator[tuple[str, str]]:
@@ -85,7 +83,7 @@ def _dictionary(text: str) -> dict[str, object]:
     text = text.strip('"')
     try:
         parsed = json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         parsed = _literal(text)
         if not isinstance(parsed, dict):
             parsed = _literal(parsed)

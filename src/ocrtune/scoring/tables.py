@@ -18,7 +18,8 @@ from ocrtune.errors import extra
 from ocrtune.scoring.treedist import Row, Shape, distance
 
 _HEADING = re.compile(r"(</?)th(?=[\s>/])", re.IGNORECASE)
-# Tokens are characters, and whole inner tags; a tag stands for itself as one character of a plane that nobody writes in.
+# Tokens are characters, and whole inner tags; a tag stands for itself as one character of the last plane, and so does what is
+# written in that plane.
 _PRIVATE = 0x100000
 
 
@@ -128,7 +129,10 @@ def _text_costs(left: Sequence[tuple[str, ...]], right: Sequence[tuple[str, ...]
 
 def _encoded(texts: Iterable[tuple[str, ...]], tags: dict[str, str]) -> list[str]:
     return [
-        "".join(token if len(token) == 1 else tags.setdefault(token, chr(_PRIVATE + len(tags))) for token in text)
+        "".join(
+            token if len(token) == 1 and ord(token) < _PRIVATE else tags.setdefault(token, chr(_PRIVATE + len(tags)))
+            for token in text
+        )
         for text in texts
     ]
 

@@ -54,7 +54,7 @@ def contained_or_similar(references: References, answer: Answer, reading: Readin
     """The open-question rule of OCRBench v2 and MWS, in 0..1.
 
     A short reference scores 1 when the answer contains it, else 0; a long one scores its similarity if that is at least
-    0.5, else 0. The best reference counts; None among them is passed over, and so is an answer that is none (0).
+    0.5, else 0. The best reference counts; what is no text or number among them is passed over, and no answer scores 0.
     A list is the usual form of `references`; see `_bare` for what a bare string does.
     """
     if answer is None:
@@ -64,7 +64,7 @@ def contained_or_similar(references: References, answer: Answer, reading: Readin
         return _bare(reading.fold(references), text, reading)
     best: float = 0
     for reference in references:
-        if reference is None:
+        if not isinstance(reference, str | int | float):
             continue
         folded = reading.fold(str(reference))
         best = max(best, int(folded in text) if reading.short(folded) else _similar(folded, text))
@@ -166,19 +166,31 @@ class MmeScores(NamedTuple):
     cognition: float
 
 
-def mme(answers: Iterable[MmeAnswer]) -> MmeScores:
-    """Per picture: percent correct, and 100 more if both answers are; categories are means over pictures."""
+def mme(answers: Iterable[MmeAnswer], harness: Harness = "lmms_eval") -> MmeScores:
+    """Per picture: percent correct, and 100 more if both answers are; categories are means over pictures.
+
+    VLMEvalKit's mean of all answers plus mean of all pictures is the same but for the last bit.
+    """
     pictures: dict[str, dict[str, list[bool]]] = defaultdict(lambda: defaultdict(list))
     for answer in answers:
         pictures[answer.category][answer.question_id].append(answer.correct)
-    categories = {name: _mme_category(list(of.values())) for name, of in pictures.items()}
+    category = _mme_category if harness == "lmms_eval" else _mme_category_apart
+    categories = {name: category(list(of.values())) for name, of in pictures.items()}
+    # lmms-eval adds categories up in the order of the data, VLMEvalKit by name.
+    order = list(categories) if harness == "lmms_eval" else sorted(categories)
     return MmeScores(
         categories,
-        sum(value for name, value in categories.items() if name in PERCEPTION),
-        sum(value for name, value in categories.items() if name in COGNITION),
+        sum(categories[name] for name in order if name in PERCEPTION),
+        sum(categories[name] for name in order if name in COGNITION),
     )
 
 
 def _mme_category(pictures: list[list[bool]]) -> float:
     values = [sum(pair) / len(pair) * 100.0 + (100.0 if len(pair) == 2 and all(pair) else 0.0) for pair in pictures]
     return sum(values) / len(values)
+
+
+def _mme_category_apart(pictures: list[list[bool]]) -> float:
+    answers = [correct for pair in pictures for correct in pair]
+    both = sum(len(pair) > 1 and all(pair[:2]) for pair in pictures)
+    return sum(answers) / len(answers) * 100 + both / len(pictures) * 100

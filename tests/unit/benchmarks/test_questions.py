@@ -59,8 +59,7 @@ def test_chartqa_forgives_five_percent_and_tells_its_halves(beside: Beside) -> N
     assert samples[0].question == "How many?\nAnswer the question with a single word."
     table = benchmark.table(samples, scored(benchmark, samples, [" 104 ", "blue"]), "lmms_current")
     assert {row.name: row.value for row in table} == {"human": 1, "augmented": 0, "overall": 0.5}
-    strict = scored(benchmark, samples, ["red ", "red "], "vlmevalkit")
-    assert strict[1].value == 0
+    assert [s.value for s in scored(benchmark, samples, ["red ", "red "], "vlmevalkit")] == [0, 1]
     assert benchmark.max_tokens == 16
 
 

@@ -79,3 +79,23 @@ def test_antifraud_pays_for_balanced_accuracy_above_chance_and_for_reasons() -> 
 )
 def test_a_verdict_is_read_from_json_alone(answer: str, label: str | None) -> None:
     assert mws.fraud("edited", [], answer).label == label
+
+
+def test_a_number_answers_a_question_and_nothing_else() -> None:
+    assert mws.score("reasoning VQA ru", ["15"], 15) == 1
+    assert mws.score("reasoning VQA ru", [["15"], 15.5], 15) == 0
+    assert [mws.score(task, ["15"], 15) for task in mws.CATEGORIES if task != "reasoning VQA ru"] == [0, 0, 0, 0]
+    assert mws.fraud("edited", ["дата"], 15).label is None
+
+
+@pytest.mark.parametrize(
+    "answer", ["{[1]: 2, 'дата': '1'}", "[" * 50_000, '{"дата": %s}' % ("9" * 5000), "-" * 9000 + "1, дата: 1"]
+)
+def test_answers_that_stop_the_published_parser_score_nothing(answer: str) -> None:
+    assert mws.score("key information extraction ru", ['{"дата": "1"}'], answer) == 0
+    assert mws.fraud("edited", ["дата"], answer).label is None
+
+
+def test_the_overall_score_is_added_up_in_the_published_order() -> None:
+    means = dict(zip(mws.CATEGORIES, (0.2, 0.4, 0.0, 0.2, 0.4), strict=True))
+    assert mws.overall(means.items())["overall"] == (0.4 + 0.4 + 0.2 + 0.2 + 0.0) / 5 != sum(means.values()) / 5

@@ -34,11 +34,10 @@ def _score(row: dict[str, Any]) -> Outcome:
 def test_thirty_published_types_make_the_published_categories_and_totals(golden: Path, run: str) -> None:
     report = (golden / "ocrbench_dots" / f"{run}_v2_results.txt").read_text()
     types = {
-        name: Mean(float(value) * int(n), int(n))
-        for name, n, value in re.findall(r"^(.+) \(sample number: (\d+)\): (.+)$", report, re.M)
+        name: (float(value), int(n)) for name, n, value in re.findall(r"^(.+) \(sample number: (\d+)\): (.+)$", report, re.M)
     }
     assert set(types) == set(ocrbench_v2.TYPES)
-    summary = ocrbench_v2.summarise(types, "lmms_legacy")
+    summary = ocrbench_v2.summarise(_outcomes(types), "lmms_legacy")
     for suffix, categories in (("En", summary.english), ("Cn", summary.chinese)):
         for name, mean in categories.items():
             line = re.search(rf"^{name.replace('_', ' ')} {suffix} \(Total (\d+)\): (.+)$", report, re.M | re.I)
@@ -49,9 +48,13 @@ def test_thirty_published_types_make_the_published_categories_and_totals(golden:
     assert [summary.english_overall, summary.chinese_overall, summary.total] == pytest.approx([*map(float, totals)], abs=0.0101)
 
 
+def _outcomes(types: dict[str, tuple[float, int]]) -> list[tuple[str, Outcome]]:
+    return [(name, Outcome(value)) for name, (value, n) in types.items() for _ in range(n)]
+
+
 def test_the_profiles_average_differently() -> None:
-    types = {"text spotting en": Mean(10, 10), "math QA en": Mean(0, 90), "full-page OCR cn": Mean(50, 100)}
-    official, legacy, current = (ocrbench_v2.summarise(types, p) for p in ("official", "lmms_legacy", "lmms_current"))
+    outcomes = _outcomes({"text spotting en": (1, 10), "math QA en": (0, 90), "full-page OCR cn": (0.5, 100)})
+    official, legacy, current = (ocrbench_v2.summarise(outcomes, p) for p in ("official", "lmms_legacy", "lmms_current"))
     assert (official.english_overall, official.chinese_overall, official.total) == (0.5, 0.5, None)
     # Seven of eight English categories and four of five Chinese ones are empty, and count.
     assert (legacy.english_overall, legacy.chinese_overall, legacy.total) == (1 / 8, 0.5 / 5, (1 / 8 + 0.5 / 5) / 2)
@@ -125,6 +128,60 @@ def test_a_number_from_a_spreadsheet_is_an_answer_to_a_question_and_nothing_else
     assert ocrbench_v2.score(Item(VQA, "", [7.5]), 7.5).value == 1
     assert ocrbench_v2.score(Item("text counting en", "", [7], "regression"), 7).value == 1
     assert ocrbench_v2.score(Item("full-page OCR en", "", ["7"]), 7).value == 0
+
+
+def test_an_absent_answer_is_an_empty_one_to_the_harnesses_and_nothing_to_the_official_code() -> None:
+    item = Item("document parsing en", "", ["# A"])
+    assert ocrbench_v2.score(item, None).value == 0
+    for profile in ("vlmevalkit", "lmms_legacy", "lmms_current"):
+        assert ocrbench_v2.score(item, None, profile=profile) == ocrbench_v2.score(item, float("nan"), profile=profile)
+        assert ocrbench_v2.score(item, None, profile=profile).value > 0
+    assert ocrbench_v2.score(Item("full-page OCR en", "", ["7"]), 7, profile="vlmevalkit").value == 0.625
+
+
+# What mutation of the published vectors against the published code turned up: (type, method, answers, answer, score).
+TURNED_UP: list[tuple[str, str | None, Any, Any, float]] = [
+    ("text counting en", "regression", ["1_0"], "10", 1),
+    ("text counting en", "regression", [" +8 "], "8", 1),
+    ("text counting en", "regression", ["3.0"], "3", 0),
+    ("text counting en", "regression", ["3"], "9" * 5000, 0),
+    ("text counting en", "exact match", "Ten", "so TEN", 1),
+    ("text counting en", "exact match", ["Ten"], "so TEN", 0),
+    ("text counting en", "exact match", ["nan"], float("nan"), 0),
+    ("text counting en", "other", ["3"], "3", 0),
+    ("math QA en", "multiple choice", ["True"], True, 0),
+    ("math QA en", None, [["a"], {"a": 1}], "['a']", 0),
+    ("key information extraction en", None, ['{"a": "x"}'], "{[1]: 2, 'a': 'x'}", 0),
+    ("key information extraction en", None, ['{"a": "x"}'], "None # a: x", 0),
+    ("key information extraction en", None, ['{"a": "x"}'], '{"b": %s}, a: x' % ("9" * 5000), 0),
+    ("key information extraction en", None, ['{"a": "x"}'], "-" * 9000 + "1, a: x", 0),
+    ("text grounding en", None, "1239", "[1, 2, 3, 9]", 1),
+    ("full-page OCR en", None, "ab", "a", 0.625),
+    ("text spotting en", None, [], "[[1, 2, 3, 9, 'a\rb']]", 1),
+]
+
+
+@pytest.mark.parametrize(("name", "method", "answers", "answer", "expected"), TURNED_UP)
+def test_the_corners_of_the_official_code(name: str, method: str | None, answers: Any, answer: Any, expected: float) -> None:
+    item = Item(name, "", answers, method, bbox=[[1, 2, 3, 9]], content=["AB"])
+    assert ocrbench_v2.score(item, answer).value == expected
+
+
+@pytest.mark.parametrize("box", ["{2, 1, 3, 9}", "'1239'", "(1.9, 2, 3, 9)", "{1: 0, 2: 0, 3: 0, 9: 0}"])
+def test_a_box_may_be_anything_that_holds_four_numbers(box: str) -> None:
+    item = Item("VQA with position en", "", ["x"], bbox=[1, 2, 3, 9])
+    assert ocrbench_v2.score(item, f'{{"answer": "x", "bbox": "{box}"}}').value == 1
+
+
+def test_a_question_that_is_none_leaves_a_table_out_of_the_averages() -> None:
+    assert ocrbench_v2.score(Item("table parsing en", "", ["|a|"]), "|a|") == Outcome(0, ignored=True)
+
+
+def test_a_category_is_added_up_in_the_order_of_the_data() -> None:
+    kinds = ["text grounding en", "VQA with position en"] * 2
+    outcomes = [(name, Outcome(value)) for name, value in zip(kinds, (0.0, 0.5, 0.9, 0.4), strict=True)]
+    total = ocrbench_v2.summarise(outcomes).english["text_detection"].total
+    assert total == 0.0 + 0.5 + 0.9 + 0.4 != (0.0 + 0.9) + (0.5 + 0.4)
 
 
 def test_unknown_types_and_methods_are_refused() -> None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from ocrtune.scoring.ocrbench_v2.items import Outcome, Profile
@@ -50,22 +51,22 @@ class Summary(NamedTuple):
 
 def means(outcomes: Iterable[tuple[str, Outcome]]) -> dict[str, Mean]:
     """Per task type, without the ignored ones."""
-    sums: dict[str, Mean] = {}
+    values: dict[str, list[float]] = defaultdict(list)
     for name, outcome in outcomes:
         if not outcome.ignored:
-            total, n = sums.get(name, Mean(0, 0))
-            sums[name] = Mean(total + outcome.value, n + 1)
-    return sums
+            values[name].append(outcome.value)
+    return {name: _mean(found) for name, found in values.items()}
 
 
-def summarise(types: Mapping[str, Mean], profile: Profile = "official") -> Summary:
-    """Categories are means over their samples; what is made of them depends on the profile.
+def summarise(outcomes: Iterable[tuple[str, Outcome]], profile: Profile = "official") -> Summary:
+    """Categories are means over their samples, added up in the order of the data; what is made of them depends on the profile.
 
     `official`, `vlmevalkit`: a language is the plain mean of its categories that have samples; there is no combined number.
     `lmms_legacy`: the plain mean of all its categories, and the total is the mean of the two languages.
     `lmms_current`: all three weigh by samples.
     """
-    english, chinese = _categories(types, ENGLISH), _categories(types, CHINESE)
+    outcomes = list(outcomes)
+    english, chinese = _categories(outcomes, ENGLISH), _categories(outcomes, CHINESE)
     if profile == "lmms_current":
         pools = (english.values(), chinese.values(), [*english.values(), *chinese.values()])
         return Summary(english, chinese, *(pool.value if (pool := _pooled(parts)) else None for parts in pools))
@@ -78,9 +79,14 @@ def summarise(types: Mapping[str, Mean], profile: Profile = "official") -> Summa
     return Summary(english, chinese, _plain(english), _plain(chinese), None)
 
 
-def _categories(types: Mapping[str, Mean], groups: Mapping[str, tuple[str, ...]]) -> dict[str, Mean]:
-    pooled = {category: _pooled(types[name] for name in names if name in types) for category, names in groups.items()}
-    return {category: mean for category, mean in pooled.items() if mean is not None}
+def _categories(outcomes: Iterable[tuple[str, Outcome]], groups: Mapping[str, tuple[str, ...]]) -> dict[str, Mean]:
+    category_of = {name: category for category, names in groups.items() for name in names}
+    found = means((category_of[name], outcome) for name, outcome in outcomes if name in category_of)
+    return {category: found[category] for category in groups if category in found}
+
+
+def _mean(values: Sequence[float]) -> Mean:
+    return Mean(sum(values), len(values))
 
 
 def _pooled(parts: Iterable[Mean]) -> Mean | None:

@@ -33,6 +33,11 @@ class Item(NamedTuple):
         """The first answer, where only one is used; "" if there is none."""
         return next(iter(self.references), "")
 
+    @property
+    def indexed(self) -> str:
+        """The first answer as the published code takes it from pages: of a bare text that is no list, the first character."""
+        return self.answers[:1] if isinstance(self.answers, str) else str(self.reference)
+
 
 class Outcome(NamedTuple):
     """A score in 0..1 (a table with nothing right can fall below 0: `tables.teds`); `ignored` ones stay out of all averages."""

@@ -5,11 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
-from ocrtune.scoring.literals import read_literal
+from ocrtune.scoring.literals import fenced, read_literal
 from ocrtune.scoring.ocrbench_v2.items import Item, Outcome, Profile
 from ocrtune.scoring.tables import from_rows, teds, wrapped
 
-_FENCE = re.compile(r"```(?:python|json)?\n(.*?)\n```", re.DOTALL | re.IGNORECASE)
 _ASSIGNMENT = re.compile(r"^\s*\w+\s*=\s*")
 _COMMENT = re.compile(r"#.*")
 
@@ -17,7 +16,9 @@ _COMMENT = re.compile(r"#.*")
 def table_score(item: Item, answer: str) -> Outcome:
     """TEDS of an HTML table, or of a Markdown one where the English question asks for that."""
     question = item.question.lower()
-    reference = str(item.reference)
+    if item.type == "table parsing en" and not question:
+        return Outcome(0, ignored=True)  # as published
+    reference = item.indexed
     if item.type == "table parsing cn" or "html" in question:
         found = _cut_table(answer.replace("\n", ""))
         return Outcome(_teds(wrapped(reference), wrapped(found)) if found else 0)
@@ -69,8 +70,7 @@ def chart_score(item: Item, answer: str, profile: Profile) -> float:
 
 def read_chart(answer: str) -> dict[object, object]:
     """The dictionary in an answer: the longest fence or all of it, without an assignment, comments and what follows "}"."""
-    fences = _FENCE.findall(answer)
-    content = max(fences, key=len) if fences else answer.strip()
+    content = max(fenced(answer), key=len, default=answer.strip())
     content = _COMMENT.sub("", _ASSIGNMENT.sub("", content.strip(), count=1))
     content = content[: content.rfind("}") + 1] or content
     try:

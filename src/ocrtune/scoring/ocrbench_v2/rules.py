@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import NamedTuple
 
 from ocrtune.scoring.boxes import iou, last_box
@@ -15,7 +15,7 @@ from ocrtune.scoring.ocrbench_v2.spotting import spotting_score
 from ocrtune.scoring.outline import steds
 from ocrtune.scoring.pagetext import page_score
 from ocrtune.scoring.pairs import accepted_values, pair_score, read_pairs
-from ocrtune.scoring.vqa import CASED, CHINESE, ENGLISH, contained_or_similar, letters_equal
+from ocrtune.scoring.vqa import CASED, CHINESE, ENGLISH, References, contained_or_similar, letters_equal
 
 _GRID = 1000  # coordinates are on a 0..1000 grid
 _LATEX_TEXT = re.compile(r"\\text\{([^{}]*)\}")
@@ -35,16 +35,21 @@ class _Asked(NamedTuple):
 def score(item: Item, answer: str | float | None, *, profile: Profile = "official", synonyms: Synonyms | None = None) -> Outcome:
     """The published score of one answer. `synonyms`: WordNet for METEOR (`wordnet.read`).
 
-    No answer scores 0. A number, as a spreadsheet gives it, is read as text where a question is answered, and as none else.
-    Raises ValueError for an unknown type or method of evaluation.
+    Without an answer, `official` scores 0; the harnesses score the empty text (which is worth something in "document parsing").
+    A number, as a spreadsheet gives it, is text to them, and to `official` where a question is answered. Raises ValueError for
+    an unknown type or method of evaluation.
     """
     rule = TYPES.get(item.type)
     if rule is None:
         raise ValueError(f"{item.type!r} is no task type of OCRBench v2; they are {', '.join(TYPES)}")
-    if isinstance(answer, int | float) and rule in (_vqa, _counting):
-        answer = str(answer)
-    if not isinstance(answer, str):
-        return Outcome(0)
+    if profile == "official":
+        if not isinstance(answer, str) and (rule not in (_vqa, _counting) or item.method == "multiple choice"):
+            return Outcome(0)
+        if answer is None or (rule is _counting and answer != answer):  # NaN
+            return Outcome(0)
+    elif answer is None or answer != answer:
+        answer = ""
+    answer = str(answer)
     if profile in ("lmms_legacy", "lmms_current"):
         answer = answer.strip()  # the framework strips every answer before a scorer sees it
     return rule(_Asked(item, answer, profile, synonyms))
@@ -60,9 +65,12 @@ def _vqa(asked: _Asked) -> Outcome:
         raise ValueError(f"{item.method!r} is no method of evaluation for {item.type!r}")
     if item.type.endswith(" cn"):
         return Outcome(contained_or_similar(item.answers, asked.answer, CHINESE))
-    # A bare text that is no list is read as one by the official code, and with the slip of `vqa` by all others.
-    references = item.references if asked.profile == "official" else item.answers
-    return Outcome(contained_or_similar(references, asked.answer, ENGLISH))
+    return Outcome(contained_or_similar(_references(asked), asked.answer, ENGLISH))
+
+
+def _references(asked: _Asked) -> References:
+    """A bare text that is no list is read as one by the official code, and with the slip of `vqa` by all others."""
+    return asked.item.references if asked.profile == "official" else asked.item.answers
 
 
 def _handwritten(asked: _Asked) -> Outcome:
@@ -94,7 +102,7 @@ def _page(asked: _Asked) -> Outcome:
 
 
 def _translation(asked: _Asked) -> Outcome:
-    if asked.answer and not asked.item.reference:
+    if asked.answer and not asked.item.indexed:
         return Outcome(0, ignored=True)  # nothing to translate into: out of the averages
     return Outcome(_page_value(asked))
 
@@ -102,15 +110,23 @@ def _translation(asked: _Asked) -> Outcome:
 def _page_value(asked: _Asked) -> float:
     if not asked.answer:
         return 0
-    return page_score(str(asked.item.reference), asked.answer, synonyms=asked.synonyms)
+    return page_score(asked.item.indexed, asked.answer, synonyms=asked.synonyms)
 
 
 def _counting(asked: _Asked) -> Outcome:
-    if asked.item.method not in ("exact match", "regression"):
-        raise ValueError(f"{asked.item.method!r} is no method of evaluation for {asked.item.type!r}")
-    count = _exactly if asked.item.method == "exact match" else _nearly
-    references = (str(reference).lower().strip().replace("\n", " ") for reference in asked.item.references)
-    return Outcome(max((count(reference, asked.answer) for reference in references), default=0))
+    item, answer = asked.item, asked.answer
+    if not item.method:
+        raise ValueError(f"{item.type!r} needs a method of evaluation, 'exact match' or 'regression'")
+    if item.method not in ("exact match", "regression"):
+        return Outcome(0)  # as published
+    count = _exactly if item.method == "exact match" else _nearly
+    if isinstance(item.answers, str):
+        answer = _folded(answer)  # only where the reference is no list
+    return Outcome(max((count(_folded(str(reference)), answer) for reference in item.references), default=0))
+
+
+def _folded(text: str) -> str:
+    return text.lower().strip().replace("\n", " ")
 
 
 def _exactly(reference: str, answer: str) -> float:
@@ -119,10 +135,11 @@ def _exactly(reference: str, answer: str) -> float:
 
 def _nearly(reference: str, answer: str) -> float:
     """1 − relative error of the first number ("-3" reads as 3), kept only above a half."""
-    number, wanted = re.search(r"\d+", answer), re.fullmatch(r"\s*[-+]?\d+\s*", reference)
-    if number is None or wanted is None:
+    number = re.search(r"\d+", answer)
+    try:
+        found, true = int(number.group()) if number else 0, int(reference)
+    except ValueError:  # a reference that is no whole number, or thousands of digits, which Python does not convert
         return 0
-    found, true = int(number.group()), int(reference)
     if found <= 0 or found >= 2 * true:
         return 0
     value = 1 - abs(found - true) / true
@@ -164,18 +181,18 @@ def _pairs_cn(asked: _Asked) -> Outcome:
 def _position(asked: _Asked) -> Outcome:
     """Half for the answer, half for its box."""
     found = read_pairs(asked.answer)
-    text: float = contained_or_similar(asked.item.references, found["answer"]) if "answer" in found else 0
+    text: float = contained_or_similar(_references(asked), found["answer"]) if "answer" in found else 0
     try:
         box = read_literal(found.get("bbox", ""))
     except ValueError:
         box = None
-    place = iou(box, asked.item.bbox, number=_whole) if isinstance(box, list | tuple) else 0
+    place = iou(box, asked.item.bbox, number=_whole) if isinstance(box, Iterable) else 0
     return Outcome(0.5 * text + 0.5 * place)
 
 
 def _grounding(asked: _Asked) -> Outcome:
     box = last_box(asked.answer, limit=_GRID)
-    return Outcome(iou(box, asked.item.references, number=_whole) if box else 0)
+    return Outcome(iou(box, asked.item.answers, number=_whole) if box else 0)
 
 
 def _whole(coordinate: object) -> int:
