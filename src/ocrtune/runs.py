@@ -26,7 +26,7 @@ from pydantic import ValidationError
 
 from ocrtune.config import Section, config_digest, to_yaml
 from ocrtune.core import Noun, RunManifest, Status, digest
-from ocrtune.errors import RunError, disk_errors
+from ocrtune.errors import ConfigError, InputError, RunError, disk_errors
 
 N = TypeVar("N", bound=Noun)
 VERSIONED = ("ocrtune", "torch", "transformers", "peft", "numpy", "pydantic", "pypdfium2", "rapidfuzz", "pillow")
@@ -254,7 +254,13 @@ class RunDir:
         except BaseException as error:
             with contextlib.suppress(Exception):
                 self.finish("failed", message=f"{type(error).__name__}: {error}")
+                if isinstance(error, ConfigError | InputError) and not self._begun():
+                    shutil.rmtree(self.path)  # the corrected command is to find its place free
             raise
+
+    def _begun(self) -> bool:
+        """Whether there is more than what was asked for."""
+        return any(file.name not in PAPERS - {"events.jsonl"} | {LOCK} for file in self.path.iterdir())
 
     def _hold(self) -> None:
         """Take the run's lock, which the system frees however this process ends."""

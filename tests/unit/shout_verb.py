@@ -51,6 +51,7 @@ def run(config: Config, into: RunDir) -> Shouted:
     CALLS.append(into.id)
     LOG.info("shouting %d words", len(config.words))
     if config.trouble == "input":
+        into.write("half.txt", "what was done before stays")
         raise InputError("the word is unreadable", hint="write it again")
     if config.trouble == "interrupt":
         raise KeyboardInterrupt

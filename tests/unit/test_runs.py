@@ -13,7 +13,7 @@ from pydantic import Field
 
 from ocrtune.config import Section
 from ocrtune.core import ImageRef, Sample
-from ocrtune.errors import ResourceError, RunError
+from ocrtune.errors import InputError, ResourceError, RunError
 from ocrtune.runs import RunDir, append_line, read_lines, write_atomic
 
 
@@ -163,3 +163,21 @@ def test_a_run_is_not_taken_for_done_when_its_input_has_changed(tmp_path: Path) 
     with pytest.raises(RunError, match="data has changed since"):
         make(tmp_path / "runs")
     assert make(tmp_path / "runs", fresh=True).status == "running"
+
+
+def test_a_run_that_was_asked_for_wrongly_leaves_its_place_free(tmp_path: Path) -> None:
+    class Options(Section):
+        """One."""
+
+        name: str
+
+    into = tmp_path / "mine"
+    wrong = RunDir.create("evaluate", Options(name="tpyo"), root=tmp_path, into=into)
+    with pytest.raises(InputError), wrong.guard():
+        raise InputError("no such file: tpyo")
+    assert not into.exists()
+    right = RunDir.create("evaluate", Options(name="typo"), root=tmp_path, into=into)
+    with pytest.raises(InputError), right.guard():
+        right.write("predictions.jsonl", "{}\n")
+        raise InputError("the second file is damaged")
+    assert RunDir.open(into, root=tmp_path).status == "failed"
