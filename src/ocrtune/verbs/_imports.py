@@ -73,8 +73,14 @@ def _published(replies: Sequence[Reply], benchmark: Benchmark, into: RunDir) -> 
     """The benchmark reads the columns as it reads its own files; ids stay those of the answers."""
     rows = [json.dumps(_row(reply), ensure_ascii=False, default=str) for reply in replies]
     samples = benchmark.load(into.write(ROWS, "\n".join(rows) + "\n"))
-    named = zip(samples, replies, strict=True)
-    return [s.model_copy(update={"id": r.id, "images": (ImageRef(path=r.image),), "group": r.image}) for s, r in named]
+    return [_named(sample, reply) for sample, reply in zip(samples, replies, strict=True)]
+
+
+def _named(sample: Sample, reply: Reply) -> Sample:
+    """Under the answer's id and picture. A group that is more than the picture's name (MME's pairs) stays the benchmark's."""
+    plain = sample.group == Path(sample.images[0].path).name
+    kept = {"id": reply.id, "images": (ImageRef(path=reply.image),), "group": reply.image if plain else sample.group}
+    return sample.model_copy(update=kept)
 
 
 def _row(reply: Reply) -> dict[str, object]:

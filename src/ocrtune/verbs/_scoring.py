@@ -94,7 +94,7 @@ def _ask(rows: Sequence[Read], part: range, work: Work, found: dict[int, list[Sc
     with subprocess.Popen([sys.executable, "-c", CODE], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
                           encoding="utf-8", env=quiet) as child:  # fmt: skip
         assert child.stdin is not None and child.stdout is not None
-        feeder = threading.Thread(target=_feed, args=(child.stdin, _lines(rows, part, work)))
+        feeder = threading.Thread(target=feed, args=(child.stdin, _lines(rows, part, work)))
         feeder.start()
         for i in part:
             said = [line for _ in range(each) if (line := child.stdout.readline())]
@@ -112,7 +112,7 @@ def _lines(rows: Sequence[Read], part: range, work: Work) -> Iterator[str]:
         yield from (noun.line() for noun in rows[i])
 
 
-def _feed(pipe: IO[str], lines: Iterable[str]) -> None:
+def feed(pipe: IO[str], lines: Iterable[str]) -> None:
     """A process that ended early has closed its end; what it did not score is noticed by who reads."""
     with contextlib.suppress(BrokenPipeError, OSError):
         for line in lines:

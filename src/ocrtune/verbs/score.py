@@ -8,6 +8,7 @@ Examples:
   ocrtune score lmms_eval_samples.jsonl --benchmark ocrbench --profile lmms_legacy
   ocrtune score OCRBench_predictions.xlsx --benchmark ocrbench --profile vlmevalkit
   ocrtune score gemma_result.json --normalisation gemma --export gemma
+  ocrtune score run:evaluate-1a2b3c4d --profile lmms_current --cross-check lmms-eval --cross-check-python ~/lmms/bin/python
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ from ocrtune import __version__
 from ocrtune.config import Section, read_yaml
 from ocrtune.contracts import Benchmark, Dialect, Metric, Read, Row, Tabled
 from ocrtune.core import Decoded, Estimate, Prediction, Sample, Score
-from ocrtune.errors import ConfigError, InputError, RunError
+from ocrtune.errors import ConfigError, GateError, InputError, OcrtuneError, RunError
 from ocrtune.imports import SUFFIXES, recognise
 from ocrtune.inference import PREDICTIONS, read_predictions
 from ocrtune.plugins import BENCHMARKS, DIALECTS, METRICS
@@ -34,6 +35,8 @@ from ocrtune.scoring.normalise import pipeline_steps
 from ocrtune.slicing import joined, read_attributes, with_length
 from ocrtune.stats import Benchmark as Found
 from ocrtune.stats import Limits, Plan, Rule, doubts, estimate
+from ocrtune.verbs._crosscheck import CrossCheck, cross_check, refuse_unknown
+from ocrtune.verbs._crosscheck import Scored as Both
 from ocrtune.verbs._gemma import FILE as GEMMA
 from ocrtune.verbs._gemma import result as gemma_result
 from ocrtune.verbs._imports import Brought, agreement, bring
@@ -41,6 +44,7 @@ from ocrtune.verbs._scoring import Work, scores_of
 from ocrtune.verbs._validity import count
 
 SCORES, ESTIMATE, SAMPLES, TABLE = "scores.jsonl", "estimate.json", "samples.jsonl", "table.json"
+CROSSCHECK = "crosscheck.json"
 OWN_PROTOCOL = ("metric", "pool", "normalisation", "profile", "scorer")  # what scoring adds to the protocol of a reading
 
 log = logging.getLogger("ocrtune")
@@ -99,6 +103,13 @@ class Config(Scoring):
     )
     split: str = Field("test", description="split of --data that was read")
     dialect: str | None = Field(None, description="how the replies are written; the run's own when absent")
+    cross_check: Literal["lmms-eval"] | None = Field(
+        None, description="also have each reply of a benchmark scored by this harness, installed by you, and list what differs"
+    )
+    cross_check_python: str | None = Field(
+        None, description="the Python that has the harness, such as lmms/bin/python of its own environment; this one when absent"
+    )
+    fail_if_different: bool = Field(False, description="a gate: the exit code is 11 when the cross-check finds a difference")
 
 
 class Scored(NamedTuple):
@@ -113,9 +124,16 @@ class Scored(NamedTuple):
 
 
 class Figures(NamedTuple):
-    """What scoring found, in the order of `Scored.estimates`; the score of each sample is in `scores.jsonl`."""
+    """What scoring found, in the order of `Scored.estimates`; the score of each sample is in `scores.jsonl`. `differs` is what
+    a gate objects to."""
 
     estimates: list[Estimate]
+    differs: str | None = None
+
+    @property
+    def objection(self) -> OcrtuneError | None:
+        """What a gate ends with, when the cross-check found a difference."""
+        return GateError(self.differs, hint=f"{CROSSCHECK} lists them") if self.differs else None
 
 
 def run(config: Config, into: RunDir) -> Figures:
@@ -123,14 +141,33 @@ def run(config: Config, into: RunDir) -> Figures:
     dialect = DIALECTS.get(stored.dialect)()
     benchmark = config.benchmark or stored.protocol.get("benchmark")
     scoring = config.model_copy(update={"benchmark": benchmark})
+    if config.cross_check:
+        refuse_unknown(benchmark)
     scored = score_predictions(stored.samples, stored.predictions, dialect=dialect, scoring=scoring, protocol=stored.protocol)
     record(into, stored.samples, scored)
     log.info(table(scored.estimates))
     if stored.given and (said := agreement(stored.given.given, [s for s in scored.scores if s.metric == stored.given.metric])):
         log.info(said)
+    checked = _checked(config, stored, scored, into) if config.cross_check else None
     kept = PREDICTIONS if stored.file.parent == into.path else str(stored.file)
-    into.finish("done", predictions=kept, scores=SCORES, estimate=ESTIMATE, samples=SAMPLES)
-    return Figures(scored.estimates)
+    more = {"crosscheck": CROSSCHECK} if checked else {}
+    into.finish("done", predictions=kept, scores=SCORES, estimate=ESTIMATE, samples=SAMPLES, **more)
+    return Figures(scored.estimates, checked.objection if checked and config.fail_if_different else None)
+
+
+def _checked(config: Config, stored: _Stored, scored: Scored, into: RunDir) -> CrossCheck:
+    """Ask the other harness about the same replies, and keep what it says."""
+    made = scored.estimates[0].protocol
+    own = [score for score in scored.scores if score.metric == made["benchmark"]]
+    checked = cross_check(
+        Both(stored.samples, stored.predictions, own, scored.rows),
+        benchmark=made["benchmark"],
+        profile=made["profile"],
+        python=config.cross_check_python,
+    )
+    into.write(CROSSCHECK, checked.model_dump_json(indent=2) + "\n")
+    log.info(checked.summary)
+    return checked
 
 
 def score_predictions(samples: Sequence[Sample], predictions: Sequence[Prediction] | Mapping[str, Prediction], *,

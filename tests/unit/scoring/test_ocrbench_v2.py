@@ -113,6 +113,25 @@ def test_spotting_ignores_illegible_words_and_forgives_an_outer_mark_of_the_trut
 
 
 @pytest.mark.parametrize(
+    ("text", "said", "profile", "score"),
+    [
+        ("a\rb\n", "ab", "official", 1),  # the script's files hold a word a line, without carriage returns
+        ("x\ny", "x", "official", 0),  # "y" is no line with a box: nothing of the picture is scored
+        ("", "x", "official", 0.5),
+        ("", "x", "lmms_current", 0),  # the script stumbles over an empty word that is found with a text
+        ("", "", "lmms_current", 1),
+    ],
+)
+def test_spotted_words_pass_through_the_files_of_the_published_script(
+    text: str, said: str, profile: ocrbench_v2.Profile, score: float
+) -> None:
+    truth = [[0, 0, 10, 0, 10, 10, 0, 10], [50, 50, 60, 50, 60, 60, 50, 60]]
+    item = Item("text spotting en", "", [], bbox=truth, content=[text, "other"])
+    answer = repr([(0, 0, 10, 10, said), (50, 50, 60, 60, "other")])
+    assert ocrbench_v2.score(item, answer, profile=profile) == Outcome(score)
+
+
+@pytest.mark.parametrize(
     ("answer", "score"), [("4", 0.8), ("-4", 0.8), ("2", 0), ("10", 0), ("0", 0), ("none", 0), ("5.7", 1), ("٥", 1)]
 )
 def test_counting_keeps_one_minus_the_relative_error_above_a_half(answer: str, score: float) -> None:

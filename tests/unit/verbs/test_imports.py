@@ -115,3 +115,12 @@ def test_a_file_that_is_not_there_or_is_nothing_is_an_input_error(tmp_path: Path
     (tmp_path / "some.json").write_text("[]")
     with pytest.raises(InputError, match="no answer file that is known"):
         scored(score.Config(run=str(tmp_path / "some.json")), tmp_path)
+
+
+def test_both_questions_about_a_picture_of_mme_stay_a_pair(tmp_path: Path) -> None:
+    doc = {"category": "OCR", "question_id": "code/0001.png", "question": "Is it a shop?"}
+    rows = [{"doc_id": i, "filtered_resps": [said], "doc": {**doc, "answer": said}} for i, said in enumerate(("Yes", "No"))]
+    file = tmp_path / "mme.jsonl"
+    file.write_text("\n".join(map(json.dumps, rows)) + "\n", "utf-8")
+    into, _ = scored(score.Config(run=str(file), benchmark="mme", metrics=("exact",), resamples=100), tmp_path)
+    assert total(into) == 200

@@ -200,7 +200,7 @@ def _whole(coordinate: object) -> int:
 
 
 def _spotting(asked: _Asked) -> Outcome:
-    return Outcome(spotting_score(asked.item, asked.answer))
+    return Outcome(spotting_score(asked.item, asked.answer, asked.profile))
 
 
 TYPES: dict[str, Callable[[_Asked], Outcome]] = {

@@ -4,26 +4,30 @@ from __future__ import annotations
 
 from ocrtune.scoring.boxes import read_words
 from ocrtune.scoring.icdar import Quad, bounding_rectangle, pool, score_image, unquoted
-from ocrtune.scoring.ocrbench_v2.items import Item
+from ocrtune.scoring.ocrbench_v2.items import Item, Profile
 
 
-def spotting_score(item: Item, answer: str) -> float:
+def spotting_score(item: Item, answer: str, profile: Profile) -> float:
     """Harmonic mean of precision and recall; polygons of the truth are replaced by their upright rectangles."""
     found = [
-        Quad(bounding_rectangle(word[:4]), _read_back(word.text))
+        Quad(bounding_rectangle(word[:4]), unquoted(_lines(word.text)[0]))
         for word in read_words(answer)
         if word.left < word.right and word.top < word.bottom
     ]
-    truth = [
-        Quad(bounding_rectangle([float(str(x)) for x in polygon]), _read_back(text))
-        for polygon, text in zip(item.bbox, item.content, strict=False)
-        if isinstance(polygon, list | tuple)
-    ]
-    if not found or not truth:
+    wanted = [pair for pair in zip(item.bbox, item.content, strict=False) if isinstance(pair[0], list | tuple)]
+    lines = [_lines(text) for _, text in wanted]
+    if not found or not wanted or any(any(rest) for _, *rest in lines):  # what follows a line break is no word with a box
         return 0
-    return pool([score_image(truth, found, mode="e2e")]).hmean
+    truth = [
+        Quad(bounding_rectangle([float(str(x)) for x in polygon]), unquoted(text))
+        for (polygon, _), (text, *_) in zip(wanted, lines, strict=True)
+    ]
+    image = score_image(truth, found, mode="e2e")
+    if profile == "lmms_current" and any(not truth[pair.truth].text and not pair.correct for pair in image.pairs):
+        return 0  # an empty truth crashes the published script; this profile catches that, and the whole picture has nothing
+    return pool([image]).hmean
 
 
-def _read_back(text: str) -> str:
-    """The published code writes both sides to files of lines, and reads them back without carriage returns."""
-    return unquoted(text.replace("\r", ""))
+def _lines(text: str) -> list[str]:
+    """The published code writes both sides to files, a word a line, and reads them back without carriage returns."""
+    return text.replace("\r", "").split("\n")
