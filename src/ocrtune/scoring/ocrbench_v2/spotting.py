@@ -14,14 +14,14 @@ def spotting_score(item: Item, answer: str, profile: Profile) -> float:
         for word in read_words(answer)
         if word.left < word.right and word.top < word.bottom
     ]
-    wanted = [pair for pair in zip(item.bbox, item.content, strict=False) if isinstance(pair[0], list | tuple)]
-    lines = [_lines(text) for _, text in wanted]
-    if not found or not wanted or any(any(rest) for _, *rest in lines):  # what follows a line break is no word with a box
-        return 0
-    truth = [
-        Quad(bounding_rectangle([float(str(x)) for x in polygon]), unquoted(text))
-        for (polygon, _), (text, *_) in zip(wanted, lines, strict=True)
+    wanted = [
+        (polygon, _lines(text))
+        for polygon, text in zip(item.bbox, item.content, strict=False)
+        if isinstance(polygon, list | tuple)
     ]
+    if not found or not wanted or any(any(lines[1:]) for _, lines in wanted):  # what follows a line break is no word with a box
+        return 0
+    truth = [Quad(bounding_rectangle([float(str(x)) for x in polygon]), unquoted(lines[0])) for polygon, lines in wanted]
     image = score_image(truth, found, mode="e2e")
     if profile == "lmms_current" and any(not truth[pair.truth].text and not pair.correct for pair in image.pairs):
         return 0  # an empty truth crashes the published script; this profile catches that, and the whole picture has nothing
