@@ -1,4 +1,7 @@
-"""The cheapest one-to-one assignment (shortest augmenting paths), as scipy's `linear_sum_assignment` solves it."""
+"""The cheapest one-to-one assignment (shortest augmenting paths), as scipy's `linear_sum_assignment` solves it.
+
+Where several assignments are equally cheap it finds the one that scipy finds, down to the order in which columns are looked at.
+"""
 
 from __future__ import annotations
 
@@ -14,61 +17,61 @@ def assigned(costs: Any) -> list[tuple[int, int]]:
         return []
     if matrix.shape[0] > matrix.shape[1]:
         return sorted((row, column) for column, row in assigned(matrix.T))
-    rows, columns = matrix.shape
-    u, v = np.zeros(rows), np.zeros(columns)
-    row_of = np.full(columns, -1)
-    for start in range(rows):
-        shortest = np.full(columns, np.inf)
-        came_from = np.full(columns, -1)
-        seen_rows, seen_columns = np.zeros(rows, dtype=bool), np.zeros(columns, dtype=bool)
-        row, least, sink = start, 0.0, -1
-        while sink < 0:
-            seen_rows[row] = True
-            reached = least + matrix[row] - u[row] - v
-            better = ~seen_columns & (reached < shortest)
-            came_from[better], shortest[better] = row, reached[better]
-            column, least = _nearest(shortest, seen_columns, row_of)
-            seen_columns[column] = True
-            if row_of[column] < 0:
-                sink = column
-            else:
-                row = int(row_of[column])
-        _raise(u, v, least, _Reached(start, seen_rows, seen_columns, shortest, row_of))
-        _turn(row_of, came_from, sink, start)
-    return sorted((int(row), column) for column, row in enumerate(row_of) if row >= 0)
+    solver = _Solver(matrix)
+    for row in range(len(matrix)):
+        solver.take(row)
+    return sorted((int(row), column) for column, row in enumerate(solver.row_of) if row >= 0)
 
 
-def _nearest(shortest: Any, seen: Any, row_of: Any) -> tuple[int, float]:
-    """The nearest column that was not seen; among equals one without a row."""
-    open_ = np.where(seen, np.inf, shortest)
-    least = float(open_.min())
-    equal = np.flatnonzero(open_ == least)
-    free = equal[row_of[equal] < 0]
-    return int(free[0] if len(free) else equal[0]), least
+class _Solver:
+    """Rows that have their column, and the prices of rows and columns that prove that nothing is cheaper."""
 
+    def __init__(self, matrix: Any) -> None:
+        self._matrix = matrix
+        rows, columns = matrix.shape
+        self._row_price, self._column_price = np.zeros(rows), np.zeros(columns)
+        self.row_of, self._column_of = np.full(columns, -1), np.full(rows, -1)
 
-class _Reached:
-    """What one search has seen."""
+    def take(self, start: int) -> None:
+        """Give one more row a column; others may change theirs."""
+        columns = self._matrix.shape[1]
+        open_ = np.arange(columns)[::-1].copy()  # so the first of equals is the last of these
+        shortest, came_from = np.full(columns, np.inf), np.full(columns, -1)
+        seen: list[int] = []
+        row, least = start, 0.0
+        while True:
+            reached = least + self._matrix[row, open_] - self._row_price[row] - self._column_price[open_]
+            better = reached < shortest[open_]
+            shortest[open_[better]], came_from[open_[better]] = reached[better], row
+            at = self._nearest(shortest[open_], open_)
+            column = int(open_[at])
+            least = float(shortest[column])
+            seen.append(column)
+            open_[at] = open_[-1]
+            open_ = open_[:-1]
+            if self.row_of[column] < 0:
+                break
+            row = int(self.row_of[column])
+        self._raise(start, seen, shortest, least)
+        self._turn(came_from, column, start)
 
-    def __init__(self, start: int, rows: Any, columns: Any, shortest: Any, row_of: Any) -> None:
-        self.start, self.rows, self.columns, self.shortest, self.row_of = start, rows, columns, shortest, row_of
+    def _nearest(self, distances: Any, columns: Any) -> int:
+        """Where the nearest column stands: the last one of equals that has no row, else the first."""
+        equal = np.flatnonzero(distances == distances.min())
+        free = equal[self.row_of[columns[equal]] < 0]
+        return int(free[-1] if len(free) else equal[0])
 
+    def _raise(self, start: int, seen: list[int], shortest: Any, least: float) -> None:
+        self._row_price[start] += least
+        for column in seen[:-1]:
+            self._row_price[self.row_of[column]] += least - shortest[column]
+        self._column_price[seen] -= least - shortest[seen]
 
-def _raise(u: Any, v: Any, least: float, reached: _Reached) -> None:
-    u[reached.start] += least
-    column_of = {int(row): column for column, row in enumerate(reached.row_of) if row >= 0}
-    for row in np.flatnonzero(reached.rows):
-        if row != reached.start:
-            u[row] += least - reached.shortest[column_of[int(row)]]
-    v[reached.columns] -= least - reached.shortest[reached.columns]
-
-
-def _turn(row_of: Any, came_from: Any, sink: int, start: int) -> None:
-    column = sink
-    while True:
-        row = int(came_from[column])
-        before = np.flatnonzero(row_of == row)
-        row_of[column] = row
-        if row == start:
-            return
-        column = int(before[0])
+    def _turn(self, came_from: Any, column: int, start: int) -> None:
+        """Give every row on the way back the column that it was left by."""
+        while True:
+            row = int(came_from[column])
+            self.row_of[column] = row
+            column, self._column_of[row] = int(self._column_of[row]), column
+            if row == start:
+                return

@@ -143,8 +143,8 @@ def _add_parts(kept: dict[tuple[int, ...], list[int]], free: set[int], wanted: l
 def _add_rest(kept: dict[tuple[int, ...], list[int]], wanted: list[str], found: list[str]) -> None:
     """What is left on both sides, however far apart."""
     done, used = {at for group in kept.values() for at in group}, {to for run in kept for to in run}
-    left = [at for at in range(len(wanted)) if at not in done]
-    read = [to for to in range(len(found)) if to not in used]
+    # The order of Python's sets, which is not always that of the numbers, decides between pairs that are equally far apart.
+    left, read = list(set(range(len(wanted))) - done), list(set(range(len(found))) - used)
     if left and read:
         for row, column in assigned(_costs([wanted[at] for at in left], [found[to] for to in read])):
             kept[(read[column],)] = [left[row]]
@@ -237,7 +237,8 @@ def _cheapest(group: list[Candidate]) -> list[tuple[int, ...]]:
             overlaps = any(set(other[0]) & set(one[0]) for other in path)
             for other in same:
                 if other[1] > one[1]:
-                    path[path.index(other)] = one
+                    path.remove(other)
+                    path.append(one)
             if not overlaps:
                 path.append(one)
             if same or not overlaps:

@@ -7,10 +7,10 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Literal, NamedTuple
 
+from ocrtune.benchmarks._omni_pipes import has_pipe_table, written_out
 from ocrtune.errors import extra
 from ocrtune.scoring import formulas
 from ocrtune.scoring.omnidocbench import normalise_text
-from ocrtune.scoring.tables import from_rows
 
 Kind = Literal["text", "formula", "html", "latex"]
 
@@ -33,7 +33,7 @@ _FENCES = tuple(re.compile(p, re.MULTILINE) for p in (r"^```markdown\n?", r"^```
 _TEX_TABLE = re.compile(r"\\begin{table}(.*?)\\end{table}", re.DOTALL)
 _FORMULA = re.compile(r"\$\$(.*?)\$\$|\\\[(.*?)\\\]|\$(.*?)\$|\\\((.*?)\\\)", re.DOTALL)
 _DOLLARS = re.compile(r"\$\$(.*?)\$\$|\$(.*?)\$|\\\((.*?)\\\)", re.DOTALL)
-_PIPES = re.compile(r"(?:^[ \t]*\|.*\|[ \t]*(?:\n|\Z)){2,}", re.MULTILINE)
+_WRITTEN = re.compile(r"<table.*?</table>", re.DOTALL)
 _CODE = re.compile(r"```(\w+)\n(.*?)```", re.DOTALL)
 _STYLES = tuple(
     re.compile(pattern, flags)
@@ -124,7 +124,7 @@ def _cut_in_two(page: Mapping[str, Any]) -> list[list[Any]]:
 
 def read_markdown(text: str) -> list[Found]:
     """Tables, formulas, code and paragraphs, by their place."""
-    text = _PICTURE.sub("", text)
+    text = _PICTURE.sub("", text.replace("\r\n", "\n").replace("\r", "\n"))  # line ends as Python reads them from a file
     for fence in _FENCES:
         text = fence.sub("", text)
     text = re.sub(" {4,}", "    ", re.sub("_{4,}", "____", text))
@@ -145,13 +145,13 @@ def _blank(text: str, start: int, end: int) -> str:
 
 def _tex_tables(text: str, found: list[Found]) -> str:
     spans = [match.span() for match in _TEX_TABLE.finditer(text)]
-    spans += _balanced(_blanked(text, spans), re.compile(r"\\begin{tabular}"), re.compile(r"\\end{tabular}"))
+    spans += _balanced(_blanked(text, spans), _TABULAR)
     found += [Found("latex", "latex_table", text[start:end], start) for start, end in sorted(spans)]
     return _blanked(text, spans)
 
 
 def _html_tables(text: str, found: list[Found]) -> str:
-    spans = _balanced(text, re.compile(r"<table(?:[^>]*)>"), re.compile(r"</table>"))
+    spans = _balanced(text, _HTML)
     found += [Found("html", "html_table", text[start:end], start) for start, end in spans]
     return _blanked(text, spans)
 
@@ -162,20 +162,50 @@ def _blanked(text: str, spans: Sequence[tuple[int, int]]) -> str:
     return text
 
 
-def _balanced(text: str, opening: re.Pattern[str], closing: re.Pattern[str], begin: int = 0) -> list[tuple[int, int]]:
+class _Pair(NamedTuple):
+    """What opens and closes a table.
+
+    Slip of the published code: from a mark it goes on `step` characters later, however long the mark is, and takes the closing
+    one to be as long; that is the length of the closing mark's pattern. After a table that is never closed it goes on `inside`
+    characters later, the length of the opening mark's pattern.
+    """
+
+    opening: re.Pattern[str]
+    closing: re.Pattern[str]
+    step: int
+    inside: int
+
+
+_TABULAR = _Pair(re.compile(r"\\begin{tabular}"), re.compile(r"\\end{tabular}"), step=14, inside=16)
+_HTML = _Pair(re.compile(r"<table[^>]*>"), re.compile(r"</table>"), step=8, inside=16)
+
+
+def _balanced(text: str, marks: _Pair) -> list[tuple[int, int]]:
     """Outermost spans; after one that is never closed the search goes on inside it."""
-    marks = sorted([(m.start(), 1, m.end()) for m in opening.finditer(text, begin)] +
-                   [(m.start(), -1, m.end()) for m in closing.finditer(text, begin)])  # fmt: skip
     spans: list[tuple[int, int]] = []
-    open_: list[tuple[int, int]] = []
-    for start, step, end in marks:
-        if step > 0:
-            open_.append((start, end))
-        elif open_:
-            first, _ = open_.pop()
-            if not open_:
-                spans.append((first, end))
-    return spans + _balanced(text, opening, closing, open_[0][1]) if open_ else spans
+    begin: int | None = 0
+    while begin is not None:
+        begin = _add_balanced(spans, text, marks, begin)
+    return spans
+
+
+def _add_balanced(spans: list[tuple[int, int]], text: str, marks: _Pair, at: int) -> int | None:
+    """Where to go on, None at the end."""
+    open_: list[int] = []
+    closing = marks.closing.search(text, at)
+    opening = marks.opening.search(text, at)
+    while opening or closing:
+        if opening and (not closing or opening.start() < closing.start()):
+            open_.append(opening.start())
+            at = opening.start() + marks.step
+        elif closing:
+            at = closing.start() + marks.step
+            start = open_.pop() if open_ else None
+            if start is not None and not open_:
+                spans.append((start, min(at, len(text))))
+        opening = marks.opening.search(text, at) if opening else None
+        closing = marks.closing.search(text, at) if closing else None
+    return open_[0] + marks.inside if open_ else None
 
 
 def _formulas(text: str, found: list[Found]) -> str:
@@ -195,16 +225,12 @@ def _formulas(text: str, found: list[Found]) -> str:
 
 
 def _pipe_tables(text: str, found: list[Found]) -> str:
-    for match in list(_PIPES.finditer(text)):
-        lines = [line.strip().strip("|").split("|") for line in match.group(0).strip().split("\n")]
-        rows = [line for at, line in enumerate(lines) if at != 1 or set("".join(line)) - set("-: ")]
-        found.append(Found("html", "md2html_table", _bare(from_rows([c.strip() for c in row] for row in rows)), match.start()))
-        text = _blank(text, match.start(), match.end() - 1)
-    return text
-
-
-def _bare(page: str) -> str:
-    return page[page.index("<table>") : page.index("</table>") + len("</table>")]
+    if not has_pipe_table(text):
+        return text
+    text = written_out(text)
+    tables = list(_WRITTEN.finditer(text))
+    found += [Found("html", "md2html_table", table.group(0), table.start()) for table in tables]
+    return _blanked(text, [table.span() for table in tables])
 
 
 def _code(text: str, found: list[Found]) -> str:
