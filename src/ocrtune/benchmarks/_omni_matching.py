@@ -15,7 +15,7 @@ import numpy as np
 from rapidfuzz.distance import Levenshtein
 
 from ocrtune.benchmarks._assignment import assigned
-from ocrtune.benchmarks._omni_reading import IGNORED, Found, Truth, split_found
+from ocrtune.benchmarks._omni_reading import FORMULA, IGNORED, Found, Truth, split_found
 from ocrtune.scoring.text import ned
 
 SURE = 0.25  # below it two blocks are the same
@@ -25,7 +25,10 @@ JOINED = 0.6  # below it a block of the reading is part of a longer true one
 
 
 class Matched(NamedTuple):
-    """True blocks and what was read for them, joined; `read_at` None where nothing was. `fine`: kind of the first one read."""
+    """True blocks and what was read for them, joined; several formulas are one array in `content`.
+
+    `read_at` None where nothing was read. `fine`: kind of the first block read.
+    """
 
     category: str
     content: str
@@ -100,15 +103,22 @@ def _entry(page: _Page, wanted: Sequence[int], found: Sequence[int]) -> Matched:
     orders = tuple(page.truths[at].order for at in wanted)
     kinds = [page.categories[at] for at in wanted if page.categories[at] not in IGNORED] or [page.categories[wanted[0]]]
     first = page.blocks[found[0]] if found else None
+    category, contents = max(kinds, key=kinds.count), [page.contents[at] for at in wanted]
     return Matched(
-        max(kinds, key=kinds.count),
-        "".join(page.contents[at] for at in wanted),
+        category,
+        stacked(contents) if category == FORMULA and len(contents) > 1 else "".join(contents),
         "".join(page.wanted[at] for at in wanted),
         "".join(page.found[to] for to in found),
         orders,
         first.start if first else None,
         first.fine if first else "",
     )
+
+
+def stacked(formulas: Sequence[str]) -> str:
+    """Formulas one below the other, as one."""
+    lines = " \\\\ ".join("{" + formula.strip("$").strip("\n") + "}" for formula in formulas)
+    return f"\\begin{{array}}{{l}} {lines} \\end{{array}}"
 
 
 Group = tuple[tuple[int, ...], list[int]]

@@ -1,4 +1,4 @@
-"""Pipe tables as OmniDocBench v1.5 writes them out as HTML before it goes on reading: everything behind them stands elsewhere then.
+"""Pipe tables as OmniDocBench v1.5 writes them out as HTML before it reads on: what is behind them stands elsewhere then.
 
 Every row becomes a table of its own first, and neighbouring tables are joined. What its line-wise way of joining loses is lost
 here, too: the line right above a table, cells with a colon or three dashes, and all text below a `<table>` that is never closed.
@@ -43,7 +43,15 @@ def written_out(text: str) -> str:
 def _row(markup: str) -> str:
     """One row; where a cell spans lines, the third and those after it are more rows."""
     first, *rest = (_cells(line) for line in markup.strip().split("\n"))
-    made = ["<table>", "  <thead>", "    <tr>", *(f"      <th>{cell}</th>" for cell in first), "    </tr>", "  </thead>", "  <tbody>"]
+    made = [
+        "<table>",
+        "  <thead>",
+        "    <tr>",
+        *(f"      <th>{cell}</th>" for cell in first),
+        "    </tr>",
+        "  </thead>",
+        "  <tbody>",
+    ]
     for cells in rest[1:]:
         made += ["    <tr>", *(f"      <td>{cell}</td>" for cell in cells), "    </tr>"]
     return "\n".join([*made, "  </tbody>", "</table>", ""])

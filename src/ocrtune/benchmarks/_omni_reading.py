@@ -76,10 +76,17 @@ class Truth(NamedTuple):
 
 
 class Annotated(NamedTuple):
-    """Texts and formulas in order, and the HTML of the tables."""
+    """Texts and formulas in order, and the tables."""
 
     blocks: list[Truth]
-    tables: list[str]
+    tables: list[Table]
+
+
+class Table(NamedTuple):
+    """A table of the annotation, in both languages that it has it in."""
+
+    html: str
+    latex: str
 
 
 def annotated(page: Mapping[str, Any]) -> Annotated:
@@ -101,7 +108,12 @@ def annotated(page: Mapping[str, Any]) -> Annotated:
     mixed = sorted((block for category in _MIXED for block in by_category.get(category, ())), key=_order)
     tables = sorted(by_category.get("table", ()), key=_order)
     truths = [Truth(b["category_type"], str(b["latex" if b["category_type"] == FORMULA else "text"]), _order(b)) for b in mixed]
-    return Annotated(_split_truth(truths), [html for block in tables if (html := str(block.get("html") or ""))])
+    return Annotated(_split_truth(truths), [_table(block) for block in tables if block.get("html")])
+
+
+def _table(block: Mapping[str, Any]) -> Table:
+    html = str(block["html"])
+    return Table(html, str(block.get("latex", html)))
 
 
 def _order(block: Mapping[str, Any]) -> float:

@@ -11,13 +11,13 @@ from typing import Any, ClassVar, NamedTuple
 from ocrtune.benchmarks._assignment import assigned
 from ocrtune.benchmarks._files import Origin
 from ocrtune.benchmarks._omni_matching import Matched, match
-from ocrtune.benchmarks._omni_reading import FORMULA, IGNORED, Found, annotated, cell_texts, read_markdown
+from ocrtune.benchmarks._omni_reading import FORMULA, IGNORED, Found, Table, annotated, cell_texts, read_markdown
 from ocrtune.benchmarks._rows import Row as Published
 from ocrtune.benchmarks._rows import group_of, rows_of, valued
 from ocrtune.contracts import Row
 from ocrtune.core import FieldsTarget, Prediction, Sample, Score
-from ocrtune.errors import InputError, ResourceError, extra
-from ocrtune.scoring.omnidocbench import Pair, normalise_table, normalise_text
+from ocrtune.errors import InputError, ResourceError
+from ocrtune.scoring.omnidocbench import Pair, letters, normalise_table, plain
 from ocrtune.scoring.order import Block, block_order_edits
 from ocrtune.scoring.tables import teds
 from ocrtune.scoring.text import Edits, ned
@@ -33,18 +33,22 @@ PARTS = {
     "formula edit": "formula",
     "TEDS": "teds",
     "TEDS structure": "structure",
+    "table edit": "markup",
     "reading order edit": "order",
 }
+_FORMULAS = ("equation_inline", FORMULA, "")
 _TAGS = ("data_source", "language", "layout")
 
 
 class Page(NamedTuple):
-    """What one page is worth. `structures` are the TEDS of its tables without their texts; `order` None without any block."""
+    """What one page is worth. `structures` are the TEDS of its tables without their texts, `markup` the edits of their HTML;
+    `order` None without any block."""
 
     text: list[Edits]
     formulas: list[Edits]
     tables: list[float]
     structures: list[float]
+    markup: list[Edits]
     order: Edits | None
 
     @property
@@ -55,6 +59,7 @@ class Page(NamedTuple):
             "formula": _summed(self.formulas),
             "teds": (sum(self.tables), float(len(self.tables))),
             "structure": (sum(self.structures), float(len(self.structures))),
+            "markup": _summed(self.markup),
             "order": _summed([] if self.order is None else [self.order]),
         }
         return {name: part for name, part in found.items() if part[1]}
@@ -143,14 +148,16 @@ def page_of(page: Any, markdown: str) -> Page:
     matched = match(truth.blocks, [*mixed, *tables.texts])
     texts = [one for one in matched if one.category != FORMULA and one.category not in IGNORED]
     formulas = [one for one in matched if one.category == FORMULA]
-    as_text = [one for one in formulas if one.fine not in ("equation_inline", FORMULA, "")]
+    as_text = [one for one in formulas if one.fine not in _FORMULAS]
     orders = [Block(tuple(one.orders), one.read_at) for one in texts if any(one.orders)]  # type: ignore[arg-type]
     order = block_order_edits(orders) if orders else None
+    pairs = [(normalise_table(true) or true, normalise_table(read) or read) for true, read in tables.pairs]
     return Page(
         [*map(_edits, texts), *(_edits(one._replace(reference=_as_text(one.content))) for one in as_text)],
-        [_edits(one) for one in formulas if one not in as_text],
-        [_teds(*pair) for pair in tables.pairs],
-        [_teds(*pair, structure_only=True) for pair in tables.pairs],
+        [_edits(one) for one in formulas if one.fine in _FORMULAS],
+        [_teds(*pair) for pair in pairs],
+        [_teds(*pair, structure_only=True) for pair in pairs],
+        [Pair("", *pair).edits for pair in pairs],
         order if order is not None and order.total else None,
     )
 
@@ -162,26 +169,27 @@ def _by_kind(blocks: Sequence[Found]) -> list[Found]:
 
 
 class _Tables(NamedTuple):
-    """True and read tables as cleaned HTML, and the texts of tables that have no partner."""
+    """True and read tables, and the texts of tables that have no partner."""
 
     pairs: list[tuple[str, str]]
     texts: list[Found]
 
 
-def _match_tables(wanted: Sequence[str], blocks: Sequence[Found]) -> _Tables:
+def _match_tables(wanted: Sequence[Table], blocks: Sequence[Found]) -> _Tables:
+    """Tables that were read as LaTeX, where most are, find their partners but count as not read."""
     kinds = Counter(block.kind for block in blocks)
-    if kinds["latex"] > kinds["html"]:  # tables in LaTeX count as not read in this version
-        return _Tables([(normalise_table(table), "") for table in wanted], [])
-    read = [block for block in blocks if block.kind == "html"]
+    kind = "latex" if kinds["latex"] > kinds["html"] else "html"
+    true = [getattr(table, kind) for table in wanted]
+    wanted = [table for table, text in zip(wanted, true, strict=True) if text]
+    read = [block for block in blocks if block.kind == kind]
+    pairs = [(table.html, "") for table in wanted]
     if not wanted or not read:
-        return _Tables([(normalise_table(table), "") for table in wanted], [])
-    partner = dict(assigned([[ned(table, block.content) for block in read] for table in wanted]))
-    pairs = [(table, read[partner[at]].content if at in partner else "") for at, table in enumerate(wanted)]
+        return _Tables(pairs, [])
+    partner = dict(assigned([[ned(text, block.content) for block in read] for text in true if text]))
     alone = [block for to, block in enumerate(read) if to not in set(partner.values())]
-    return _Tables(
-        [(normalise_table(table), normalise_table(found)) for table, found in pairs],
-        [text for block in alone for text in cell_texts(block)],
-    )
+    if kind == "html":
+        pairs = [(table.html, read[partner[at]].content if at in partner else "") for at, table in enumerate(wanted)]
+    return _Tables(pairs, [text for block in alone for text in cell_texts(block)])
 
 
 def _teds(wanted: str, found: str, *, structure_only: bool = False) -> float:
@@ -197,9 +205,11 @@ def _edits(one: Matched) -> Edits:
 
 def _as_text(formula: str) -> str:
     """A formula that was read as text is compared as text."""
-    with extra("scores"):
-        from pylatexenc.latex2text import LatexNodes2Text
-    return normalise_text(str(LatexNodes2Text().latex_to_text(formula)))
+    try:
+        text = plain(formula)
+    except ValueError:  # the published code stops here
+        text = formula
+    return letters(text) or text
 
 
 def _summed(edits: Sequence[Edits]) -> tuple[float, float]:

@@ -48,7 +48,11 @@ class Averages(NamedTuple):
 
 def normalise_text(text: str) -> str:
     """Letters, digits and "_" only: spaces and punctuation go; inline formulas with \\, ^ or _ become Unicode first."""
-    text = _INLINE.sub(_as_unicode, text)
+    return letters(_INLINE.sub(_as_unicode, text))
+
+
+def letters(text: str) -> str:
+    """Letters, digits and "_" only."""
     for blank in ("\\t", "\\n", "\t", "\n", "/t", "/n"):
         text = text.replace(blank, "")
     return _KEPT.sub("", text)
@@ -58,14 +62,22 @@ def _as_unicode(match: re.Match[str]) -> str:
     content = _ESCAPED.sub("", match.group(1) if match.group(1) is not None else match.group(2))
     if not any(mark in content for mark in "\\^_"):
         return match.group(0)
-    with extra("scores"):
-        from pylatexenc.latex2text import LatexNodes2Text
     if content.endswith("\\"):
         content += " "
     try:
-        return str(LatexNodes2Text().latex_to_text(content)).strip()
-    except (ValueError, TypeError, IndexError, AttributeError, KeyError, RecursionError):  # LaTeX that its parser trips over
+        return plain(content).strip()
+    except ValueError:
         return match.group(0)
+
+
+def plain(latex: str) -> str:
+    """LaTeX as plain text. Raises ValueError for what pylatexenc trips over."""
+    with extra("scores"):
+        from pylatexenc.latex2text import LatexNodes2Text
+    try:
+        return str(LatexNodes2Text().latex_to_text(latex))
+    except (TypeError, IndexError, AttributeError, KeyError, RecursionError) as cause:
+        raise ValueError(f"this LaTeX cannot be read: {latex[:80]!r}") from cause
 
 
 def normalise_table(markup: str) -> str:
