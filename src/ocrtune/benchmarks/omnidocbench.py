@@ -153,7 +153,7 @@ def page_of(page: Any, markdown: str) -> Page:
     order = block_order_edits(orders) if orders else None
     pairs = [(normalise_table(true) or true, normalise_table(read) or read) for true, read in tables.pairs]
     return Page(
-        [*map(_edits, texts), *(_edits(one._replace(reference=_as_text(one.content))) for one in as_text)],
+        [*map(_edits, texts), *(_edits(_as_text(one)) for one in as_text)],
         [_edits(one) for one in formulas if one.fine in _FORMULAS],
         [_teds(*pair) for pair in pairs],
         [_teds(*pair, structure_only=True) for pair in pairs],
@@ -203,13 +203,13 @@ def _edits(one: Matched) -> Edits:
     return Pair("", one.reference or one.content, one.reading).edits
 
 
-def _as_text(formula: str) -> str:
+def _as_text(one: Matched) -> Matched:
     """A formula that was read as text is compared as text."""
     try:
-        text = plain(formula)
+        text = plain(one.content)
     except ValueError:  # the published code stops here
-        text = formula
-    return letters(text) or text
+        text = one.content
+    return one._replace(content=text, reference=letters(text))
 
 
 def _summed(edits: Sequence[Edits]) -> tuple[float, float]:
