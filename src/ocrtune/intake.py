@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import glob
 import hashlib
+import json
+import logging
 import os
 import re
 import unicodedata
@@ -13,6 +15,8 @@ from urllib.parse import unquote, urlsplit
 
 from ocrtune.errors import ConfigError, InputError, disk_errors
 from ocrtune.imaging import IMAGE_SUFFIXES
+
+log = logging.getLogger("ocrtune")
 
 SUFFIXES = IMAGE_SUFFIXES | {".pdf"}
 MOST_BYTES = 1 << 30  # of what an address gives
@@ -60,9 +64,21 @@ def _files(text: str) -> list[Path]:
 
 
 def _inside(folder: Path) -> list[Path]:
-    """Files with known suffixes, at any depth; not what is hidden by a dot."""
+    """Files with known suffixes, at any depth; not what is hidden by a dot, and not what `parse` wrote in there before."""
+    written = [run.parent for run in folder.rglob("run.json") if run.parent != folder and _is_parsed(run)]
+    if written:
+        log.info("%s: what an earlier run of parse wrote is left out (%s)", folder, ", ".join(map(str, sorted(written)[:3])))
     files = (p for p in folder.rglob("*") if p.suffix.lower() in SUFFIXES and p.is_file())
-    return sorted((p for p in files if not any(part.startswith(".") for part in p.relative_to(folder).parts)), key=natural)
+    shown = (p for p in files if not any(part.startswith(".") for part in p.relative_to(folder).parts))
+    return sorted((p for p in shown if not any(run in p.parents for run in written)), key=natural)
+
+
+def _is_parsed(manifest: Path) -> bool:
+    try:
+        found = json.loads(manifest.read_bytes())
+    except (OSError, ValueError):
+        return False
+    return isinstance(found, dict) and found.get("verb") == "parse"
 
 
 def _any_case(pattern: str) -> str:
@@ -119,8 +135,8 @@ def safe_name(text: str) -> str:
 def select(text: str, count: int) -> list[int]:
     """Page numbers from 1 of a document of `count` pages, in the order of the text and each once.
 
-    `1-3,7` are pages; `4-` goes to the end, and `-1` is the last page, `-3--1` the last three. A range may end behind the
-    document. Raises ConfigError for what is no such list and InputError for pages that are not there.
+    `1-3,7` are pages; `4-` goes to the end, and `-1` is the last page, `-3--1` the last three. Pages that are not there are left
+    out. Raises ConfigError for what is no such list and InputError where none of the pages is there.
     """
     pages: dict[int, None] = {}
     for item in text.split(","):
@@ -134,9 +150,10 @@ def select(text: str, count: int) -> list[int]:
         last = first if match[2] is None else count if match[3] is None else _from_start(int(match[3]), count)
         if match[2] and last < first <= count:
             raise ConfigError(f"the range {item.strip()!r} ends before it begins", hint="write the lower page first")
-        if not 1 <= first <= count:
-            raise InputError(f"there is no page {match[1]}: the document has {count}", hint="ask for other --pages")
-        pages |= dict.fromkeys(range(first, min(last, count) + 1))
+        pages |= dict.fromkeys(range(max(first, 1), min(last, count) + 1))
+    if not pages:
+        what = "1 page" if count == 1 else f"{count} pages"
+        raise InputError(f"none of the pages {text} is there: the document has {what}", hint="ask for other --pages")
     return list(pages)
 
 

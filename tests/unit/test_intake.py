@@ -30,6 +30,16 @@ def test_a_folder_gives_its_files_as_a_person_sorts_them(tmp_path: Path) -> None
     assert names(find([str(tmp_path)])) == ["page1.Pdf", "page2.PNG", "page10.png", "b.jpeg"]
 
 
+def test_what_parse_wrote_before_is_not_read_again_unless_it_is_named(tmp_path: Path) -> None:
+    for name in ("a.pdf", "runs/one/documents/a/a.pdf", "made/documents/b.pdf"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).touch()
+    (tmp_path / "runs/one/run.json").write_text('{"verb": "parse"}')
+    (tmp_path / "made/run.json").write_text('{"verb": "synth"}')
+    assert [file.relative_to(tmp_path).as_posix() for file in find([str(tmp_path)])] == ["a.pdf", "made/documents/b.pdf"]
+    assert find([str(tmp_path / "runs/one")]) == [tmp_path / "runs/one/documents/a/a.pdf"]
+
+
 def test_a_pattern_finds_suffixes_in_any_case_and_looks_into_folders(tmp_path: Path) -> None:
     touch(tmp_path, "a.pdf", "B.PDF", "c.png", "box1/d.png", "box2/e.tif")
     assert names(find([f"{tmp_path}/*.pdf"])) == ["a.pdf", "B.PDF"]
@@ -110,6 +120,7 @@ def test_long_names_that_differ_at_their_end_stay_different() -> None:
         (" 2 - 4 , 3", [2, 3, 4]),
         ("7,1", [7, 1]),
         ("8-100", [8, 9]),
+        ("9,10,-10", [9]),
     ],
 )
 def test_page_lists(text: str, pages: list[int]) -> None:

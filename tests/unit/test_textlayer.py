@@ -94,5 +94,7 @@ def test_pages_are_judged_by_shares() -> None:
     hidden = [g._replace(hidden=True) for g in good]
     assert "invisible" in (layer_problem(hidden, page, hidden_text=False) or "")
     assert layer_problem(hidden, page, hidden_text=True) is None
-    assert "outside" in (layer_problem(good + typed("x" * 20, 0, 900), page, hidden_text=False) or "")
+    outside = typed("x" * 200, 0, 900)
+    assert layer_problem(good + outside, page, hidden_text=False) is None
+    assert "outside" in (layer_problem(outside, page, hidden_text=False) or "")
     assert "no text layer" in (layer_problem([Glyph(" ")], page, hidden_text=False) or "")

@@ -34,3 +34,8 @@ class ImageRef(Noun):
     @property
     def size(self) -> Size | None:
         return Size(self.width, self.height) if self.width and self.height else None
+
+    def turned(self, turn: int) -> ImageRef:
+        """The same page turned `turn` degrees further, clockwise."""
+        across = {"width": self.height, "height": self.width} if turn % 180 else {}
+        return self.model_copy(update={"turn": (self.turn + turn) % 360, **across}) if turn else self

@@ -142,7 +142,7 @@ class Auto(Pooled):
 
     def _best(self, candidates: Sequence[Way], prompt: Prompt, turn: Turn) -> Reading:
         """The first reading that leaves no doubt, else the surest."""
-        upright = prompt.model_copy(update={"images": tuple(_upright(ref, turn) for ref in prompt.images)})
+        upright = prompt.model_copy(update={"images": tuple(ref.turned(turn) for ref in prompt.images)})
         readings: list[Reading] = []
         for way in candidates:
             readings.append(self._read(way, upright))
@@ -211,11 +211,6 @@ def _lies(stance: tess.Stance | None) -> Turn:
     if stance is None or stance.sure[0] < UPRIGHT or (stance.script in IDEOGRAPHS and stance.turn != 180):
         return 0
     return stance.turn
-
-
-def _upright(ref: ImageRef, turn: Turn) -> ImageRef:
-    width, height = (ref.height, ref.width) if turn % 180 else (ref.width, ref.height)
-    return ref.model_copy(update={"turn": _added(ref.turn, turn), "width": width, "height": height})
 
 
 def _added(one: Turn, other: Turn) -> Turn:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import unicodedata
 from collections.abc import Iterator
 
-from ocrtune.core import Failure, ImageRef, Prompt, Size
+from ocrtune.core import Failure, ImageRef, Prompt
 from ocrtune.engines._pooled import Pooled, Said, Unread, single
 from ocrtune.errors import InputError
 from ocrtune.layout import Rect, Rule, Span, SpanWord
@@ -30,15 +30,22 @@ class TextLayerReader(Pooled):
 
     def say(self, prompt: Prompt) -> Said:
         if not self.options.layout:
-            layers = [_trusted(ref) for ref in prompt.images]
+            layers = [_standing(ref) for ref in prompt.images]
             return Said("\n".join(line.text for layer in layers for line in layer.lines), ())
         ref = single(prompt)
-        layer = _trusted(ref)
-        if ref.size is None:
+        layer = _standing(ref)
+        size = ref.turned(layer.turn).size
+        if size is None:
             raise InputError(f"{ref.path}: the size at which the page is seen is not known")
         spans = [span for line in layer.lines if (span := _span(line)) is not None]
         rules = [Rule(rule) for rule in layer.rules]
-        return Said(self.arranged(spans, ref.size, rules, layer.pictures), (Size(*ref.size),))
+        return Said(self.arranged(spans, size, rules, layer.pictures), (size,), layer.turn)
+
+
+def _standing(ref: ImageRef) -> TextLayer:
+    """What the page says where it is turned by `turn`, so that its text stands upright."""
+    layer = _trusted(ref)
+    return _trusted(ref.turned(layer.turn))._replace(turn=layer.turn) if layer.turn else layer
 
 
 def _trusted(ref: ImageRef) -> TextLayer:

@@ -55,7 +55,7 @@ def load_pdf(file: Path, password: str | None = None) -> Any:
             ) from cause
     if len(document) == 0:
         document.close()
-        raise InputError(f"{file}: the PDF has no pages")
+        raise InputError(f"{file}: the PDF has no pages", hint="make it again: there is nothing in it to read")
     return document
 
 
@@ -89,7 +89,7 @@ def _mended(file: Path, password: str | None) -> Any:
     try:
         with pikepdf.open(file, password=password or "", suppress_warnings=True) as damaged:
             if len(damaged.pages) == 0:
-                raise InputError(f"{file}: the PDF has no pages")
+                raise InputError(f"{file}: the PDF has no pages", hint="make it again: there is nothing in it to read")
             damaged.save(content)
         return pypdfium2.PdfDocument(content.getvalue())
     except (pikepdf.PdfError, pypdfium2.PdfiumError, ValueError, RuntimeError):

@@ -11,7 +11,7 @@ from ocrtune.rendering._drawings import drawings
 from ocrtune.rendering._sheets import ink
 from ocrtune.rendering._trust import Evidence, filled_in, implausible, is_blank, tile_size, uncovered
 from ocrtune.rendering._wire import Message
-from ocrtune.textlayer import Affine, Glyph, Line, Rect, build_lines, layer_problem, read_glyphs, visible
+from ocrtune.textlayer import Affine, Glyph, Line, Rect, Turn, build_lines, layer_problem, lying, read_glyphs, visible
 
 HIDDEN, GARBAGE, TURNED, KNOWN, BOLD = 1, 2, 4, 8, 16
 UPRIGHT = {0: None, KNOWN: True, KNOWN | TURNED: False}
@@ -19,12 +19,14 @@ UPRIGHT = {0: None, KNOWN: True, KNOWN | TURNED: False}
 
 class TextLayer(NamedTuple):
     """What a PDF page says of its own text, in pixels of the picture at the size of its ImageRef. `problem` is why it cannot be
-    trusted, None where it can. `rules` are straight vector lines, `pictures` embedded images: left, top, right, bottom."""
+    trusted, None where it can. `rules` are straight vector lines, `pictures` embedded images: left, top, right, bottom. `turn`
+    degrees clockwise make most of the text stand upright."""
 
     lines: tuple[Line, ...]
     rules: tuple[Rect, ...] = ()
     pictures: tuple[Rect, ...] = ()
     problem: str | None = None
+    turn: Turn = 0
 
 
 def layer(page: Any, size: Size, turn: int, *, hidden: bool) -> Message:
@@ -39,7 +41,7 @@ def layer(page: Any, size: Size, turn: int, *, hidden: bool) -> Message:
         problem = uncovered(Evidence(ink(page, tile_size(size), turn), size, seen, found))
     elif not glyphs and not found.pictures and is_blank(ink(page, tile_size(size), turn)):
         problem = None  # an empty page has all the text that there is
-    return packed(TextLayer(tuple(lines), found.rules, found.pictures, problem))
+    return packed(TextLayer(tuple(lines), found.rules, found.pictures, problem, lying(seen)))
 
 
 def packed(found: TextLayer) -> Message:
@@ -58,6 +60,7 @@ def packed(found: TextLayer) -> Message:
         "glyphs": [glyph.text for glyph in glyphs],
         "rules": len(found.rules),
         "pictures": len(found.pictures),
+        "turn": found.turn,
     }
     return Message(header, (numbers.tobytes(), bytes(_flags(glyph) for glyph in glyphs)))
 
@@ -83,7 +86,8 @@ def unpacked(message: Message) -> TextLayer:
         lines.append(Line(text, _box(values, at), _box(values, at + 4), values[at + 8], own, upright, vertical))
         at, first = at + 9, first + count
     boxes = [_box(values, start) for start in range(at, len(values), 4)]
-    return TextLayer(tuple(lines), tuple(boxes[: header["rules"]]), tuple(boxes[header["rules"] :]), header["problem"])
+    rules, pictures = tuple(boxes[: header["rules"]]), tuple(boxes[header["rules"] :])
+    return TextLayer(tuple(lines), rules, pictures, header["problem"], header["turn"])
 
 
 def _marks(flag: int) -> tuple[bool, bool, bool]:

@@ -68,7 +68,12 @@ class Worker:
         self._answers = 0
         command = [sys.executable, "-c", BOOT, json.dumps([os.fspath(p) for p in sys.path]), str(limits.memory)]
         self._process = subprocess.Popen(
-            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env=os.environ | ONE_THREAD
+            command,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            env=os.environ | ONE_THREAD,
+            start_new_session=True,  # Ctrl-C is for the process that asks; it would kill a worker that is just starting
         )
         reply = self._exchange(None, START)
         if isinstance(reply, _Lost):

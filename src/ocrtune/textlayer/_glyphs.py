@@ -5,16 +5,17 @@ from __future__ import annotations
 import ctypes
 import re
 import unicodedata
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from ctypes import addressof
 from functools import lru_cache
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 from ocrtune.core import Size
 
 GARBAGE_SHARE = 0.02
-OUTSIDE_SHARE = 0.10
 HIDDEN_SHARE = 0.50
+FEWEST_LYING, MOST_LYING = 20, 0.66  # characters of a page, and the share of them that stands as they do
 GRID = 1_000_000  # pdfium maps points to whole device units; a device this fine keeps 10⁻⁶ of the page
 LIGATURES = {"ﬀ": "ff", "ﬁ": "fi", "ﬂ": "fl", "ﬃ": "ffi", "ﬄ": "ffl", "ﬅ": "st", "ﬆ": "st"}
 MADE_UP = (10, 13, 32)  # what pdfium writes between characters where a document has nothing
@@ -23,12 +24,14 @@ HEAVY = re.compile(rb"bold|black|heavy|(?:^|[-,+ _])(?:cmbx|sfbx|ebgb)", re.IGNO
 UNSEEN = frozenset("\u200b\u200c\u200d\u2060\ufeff\u200e\u200f")
 
 Rect = tuple[float, float, float, float]
+Turn = Literal[0, 90, 180, 270]
 
 
 class Glyph(NamedTuple):
     """One character. `box` is its ink, `cell` its advance × line height. "\\n" and spaces have no meaningful box.
 
     `upright` is None where it is not known (characters that pdfium made up). `garbage`: no Unicode, or none with a meaning.
+    `turn`: a page turned by so many degrees clockwise shows it upright; None where none of the four does, or is known to.
     """
 
     text: str
@@ -38,6 +41,7 @@ class Glyph(NamedTuple):
     hidden: bool = False
     garbage: bool = False
     bold: bool = False
+    turn: Turn | None = None
 
     @property
     def height(self) -> float:
@@ -103,7 +107,7 @@ class _Characters:
         self._textpage = textpage
         self._handle = textpage.raw
         self._to_pixels = to_pixels
-        self._objects: dict[int | None, tuple[bool, bool, bool]] = {}
+        self._objects: dict[int | None, tuple[bool, Turn | None, bool]] = {}
         self._name = ctypes.create_string_buffer(128)
         self._edges = [ctypes.c_double() for _ in range(4)]
         self._edge_pointers = [ctypes.byref(edge) for edge in self._edges]
@@ -134,9 +138,9 @@ class _Characters:
         text = _readable(code, code in HYPHENS and self._pdfium.FPDFText_IsHyphen(self._handle, index) == 1)
         if text == "":
             return None
-        hidden, upright, bold = self._object(index)
+        hidden, turn, bold = self._object(index)
         garbage = text == "\ufffd" or self._pdfium.FPDFText_HasUnicodeMapError(self._handle, index) == 1
-        return Glyph(text, self._box(index), self._cell(index), upright, hidden, garbage, bold)
+        return Glyph(text, self._box(index), self._cell(index), turn == 0, hidden, garbage, bold, turn)
 
     def _box(self, index: int) -> Rect:
         left, right, bottom, top = self._edges
@@ -147,16 +151,16 @@ class _Characters:
         self._pdfium.FPDFText_GetLooseCharBox(self._handle, index, self._loose_pointer)
         return self._to_pixels.rect(self._loose.left, self._loose.bottom, self._loose.right, self._loose.top)
 
-    def _object(self, index: int) -> tuple[bool, bool, bool]:
-        """Whether the text object that a character belongs to is invisible, whether it is upright, and whether it is bold."""
+    def _object(self, index: int) -> tuple[bool, Turn | None, bool]:
+        """Whether the text object that a character belongs to is invisible, how it stands, and whether it is bold."""
         item = self._pdfium.FPDFText_GetTextObject(self._handle, index)
         address = addressof(item.contents) if item else 0
         known = self._objects.get(address)
         if known is None:
             mode = self._pdfium.FPDFTextObj_GetTextRenderMode(item) if item else self._pdfium.FPDF_TEXTRENDERMODE_FILL
             unseen = (self._pdfium.FPDF_TEXTRENDERMODE_INVISIBLE, self._pdfium.FPDF_TEXTRENDERMODE_CLIP)
-            upright = _is_upright(self._textpage, index, self._to_pixels)
-            known = self._objects[address] = (mode in unseen, upright, self._is_bold(index))
+            turn = _turn(self._textpage, index, self._to_pixels)
+            known = self._objects[address] = (mode in unseen, turn, self._is_bold(index))
         return known
 
     def _is_bold(self, index: int) -> bool:
@@ -181,15 +185,29 @@ def _readable(code: int, hyphen: bool) -> str:
     return LIGATURES.get(text, text)
 
 
-def _is_upright(textpage: Any, index: int, to_pixels: Affine) -> bool:
+def _turn(textpage: Any, index: int, to_pixels: Affine) -> Turn | None:
     import pypdfium2.raw as pdfium
 
     matrix = pdfium.FS_MATRIX()
     if not pdfium.FPDFText_GetMatrix(textpage, index, matrix):
-        return True
+        return 0
     dx, dy = to_pixels.turn(matrix.a, matrix.b)
-    up = to_pixels.turn(matrix.c, matrix.d)[1]
-    return dx > 0 and abs(dy) < 0.03 * dx and up < 0
+    ux, uy = to_pixels.turn(matrix.c, matrix.d)
+    turns: tuple[Turn, ...] = (0, 90, 180, 270)
+    for turn in turns:
+        if dx > 0 and abs(dy) < 0.03 * dx and uy < 0:
+            return turn
+        dx, dy, ux, uy = -dy, dx, -uy, ux
+    return None
+
+
+def lying(glyphs: Sequence[Glyph]) -> Turn:
+    """By how many degrees clockwise to turn a page so that most of its text stands upright; 0 where there is little of it."""
+    turns = Counter(glyph.turn for glyph in glyphs if glyph.inked)
+    if turns.total() < FEWEST_LYING:
+        return 0
+    turn, count = turns.most_common(1)[0]
+    return turn if turn is not None and count > MOST_LYING * turns.total() else 0
 
 
 def layer_problem(glyphs: Sequence[Glyph], size: Size, *, hidden_text: bool) -> str | None:
@@ -203,9 +221,8 @@ def layer_problem(glyphs: Sequence[Glyph], size: Size, *, hidden_text: bool) -> 
     garbage = sum(g.garbage for g in inked) / len(inked)
     if garbage > GARBAGE_SHARE:
         return f"{garbage:.0%} of the glyphs have no Unicode: the text layer is garbage"
-    outside = sum(not _inside(g.box, size) for g in inked) / len(inked)
-    if outside > OUTSIDE_SHARE:
-        return f"{outside:.0%} of the text lies outside the page"
+    if not any(_inside(g.box, size) for g in inked):
+        return "all of the text lies outside the page"
     return None
 
 

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import logging
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, NamedTuple, overload
+from urllib.parse import quote
 
 from ocrtune.contracts import Exporter
 from ocrtune.core import Document, Leaf, Page
@@ -19,6 +21,8 @@ log = logging.getLogger("ocrtune")
 
 DOCUMENTS = "documents"
 LEAVES = "pages.jsonl"
+INDEX = "index.md"
+NOT_READ = "not read"
 
 
 class Note(NamedTuple):
@@ -64,7 +68,7 @@ class Bindery:
         self._places: dict[str, dict[int, int | None]] = {}
         for sheet in sheets:
             self._places.setdefault(sheet.document, {})[sheet.number] = None
-        self._sources = {sheet.document: str(sheet.source) for sheet in sheets}
+        self.sources = {sheet.document: str(sheet.source) for sheet in sheets}
         self._jobs: list[Future[list[Path]]] = []
         self._press: ThreadPoolExecutor | None = None
         self.provenance: dict[str, str] = {}
@@ -84,12 +88,12 @@ class Bindery:
         places[leaf.page.number] = self._file.stat().st_size if self._file.exists() else 0
         self._into.append(LEAVES, leaf)
         failed = ledger is None or ledger.finish == "error"
-        engine = "not read" if ledger is None or failed else ledger.engine
+        engine = NOT_READ if ledger is None or failed else ledger.engine
         self.notes.append(Note(leaf.document, leaf.page.number, engine, failed, leaf.page.problems))
         known = [place for place in places.values() if place is not None]
         if len(known) == len(places):
             pages: Any = StoredPages(self._file, known)
-            document = Document.model_construct(source=self._sources[leaf.document], pages=pages, provenance=self.provenance)
+            document = Document.model_construct(source=self.sources[leaf.document], pages=pages, provenance=self.provenance)
             self.documents[leaf.document] = document
             assert self._press is not None
             self._jobs.append(self._press.submit(self._write, leaf.document, document))
@@ -105,3 +109,32 @@ class Bindery:
                 hint = f" ({error.hint})" if error.hint else ""
                 log.warning("%s was not written as %s: %s%s", stem, exporter.name, error, hint)
         return files
+
+
+def read_by(notes: Sequence[Note]) -> str:
+    """Who read how many pages; those that nobody could read stand last."""
+    counts = Counter(note.engine for note in notes)
+    failed = counts.pop(NOT_READ, 0)
+    said = ", ".join(f"{engine}: {count}" for engine, count in counts.items())
+    return "; ".join(part for part in (said, f"{NOT_READ}: {failed}" if failed else "") if part)
+
+
+def write_index(bindery: Bindery, into: RunDir) -> str:
+    """A table of the documents for people, and its name: which file each one was, and where it is now."""
+    notes: dict[str, list[Note]] = {name: [] for name in bindery.documents}
+    for note in bindery.notes:
+        notes[note.document].append(note)
+    rows = ["| document | read from | pages | read by |", "| --- | --- | --- | --- |"]
+    for name, own in notes.items():
+        place = f"[{_cell(name)}]({quote(f'{DOCUMENTS}/{name}/')})"
+        rows.append(f"| {place} | {_cell(bindery.sources[name])} | {len(own)} | {_cell(read_by(own))} |")
+    failed = [note for note in bindery.notes if note.failed]
+    lines = [f"- {_cell(note.document)}, page {note.number}: {_cell('; '.join(note.problems))}" for note in failed]
+    into.write(INDEX, "\n".join([*rows, *(["", "## Pages that were not read", "", *lines] if lines else []), ""]))
+    return INDEX
+
+
+def _cell(text: str) -> str:
+    """One line that ends no cell and starts no markup."""
+    plain = "".join("\\" + letter if letter in "\\|<>[]*`" else letter for letter in text)
+    return " ".join(plain.split())

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
 import logging
+import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -62,20 +62,32 @@ class Try(NamedTuple):
 
 
 def opened(wanted: Wanted, folder: Path) -> list[Sheet]:
-    """The pages of all inputs in order; a file that cannot be opened is one page that says why. Raises InputError where there
-    is nothing at all, ConfigError for page numbers that are none."""
+    """The pages of all inputs in order; a file that cannot be opened is one page that says why, one that has none of the pages
+    that are asked for is left out. Raises InputError where nothing is left, ConfigError for page numbers that are none."""
     passwords = () if wanted.password_file is None else _passwords(wanted.password_file)
     files = named(find(wanted.inputs, fetch_into=folder / "fetched" if wanted.urls else None))
     bar = tqdm(files.items(), desc="opening", unit="file", disable=len(files) < SEVERAL)
-    return [sheet for name, file in bar for sheet in _sheets(name, file, wanted, passwords)]
+    sheets = [sheet for name, file in bar for sheet in _sheets(name, file, wanted, passwords)]
+    if not sheets:
+        raise InputError(f"no document has any of the pages {wanted.pages}", hint="ask for other --pages")
+    return sheets
 
 
 def _sheets(name: str, file: Path, wanted: Wanted, passwords: Sequence[str]) -> Iterator[Sheet]:
     try:
+        file.resolve().as_posix().encode()
         images = _unlocked(file.resolve(), wanted.dpi, passwords)
-        numbers = select(wanted.pages, len(images)) if wanted.pages else range(1, len(images) + 1)
+    except UnicodeEncodeError:
+        printable = os.fsencode(file).decode("utf-8", "replace")
+        yield Sheet(name, 1, Path(printable), None, f"{printable}: its name or a folder's is no Unicode; rename it")
+        return
     except InputError as error:
         yield Sheet(name, 1, file, None, _said(error))
+        return
+    try:
+        numbers = select(wanted.pages, len(images)) if wanted.pages else range(1, len(images) + 1)
+    except InputError as error:
+        log.warning("%s is left out: %s", file, error)
         return
     if _is_cut(file):
         log.warning("%s: the PDF ends before its end mark; what stood there is missing, so copy it again if you can", file)
@@ -96,11 +108,14 @@ def _unlocked(file: Path, dpi: int, passwords: Sequence[str]) -> list[ImageRef]:
     try:
         return pages(file, dpi=dpi)
     except InputError as refused:
-        for password in passwords if "password" in f"{refused} {refused.hint}" else ():
-            unlock(file, password)
-            with contextlib.suppress(InputError):
-                return pages(file, dpi=dpi)
-        raise
+        said = refused
+    for password in passwords if "password" in f"{said} {said.hint}" else ():
+        unlock(file, password)
+        try:
+            return pages(file, dpi=dpi)
+        except InputError as refused:
+            said = refused
+    raise said
 
 
 def _passwords(file: Path) -> list[str]:
@@ -123,7 +138,7 @@ def assembled(sheet: Sheet, tried: Try, reference: Sequence[Region]) -> Leaf:
     """The page as it was read, held against a second reading where there is one."""
     reply, decoded = tried.prediction, tried.decoded
     assert sheet.image is not None
-    image = turned(sheet.image, reply.turn)
+    image = sheet.image.turned(reply.turn)
     checked = check(decoded.regions, reference)
     broken = bool(decoded.problems) or reply.finish in ("length", "loop")
     ledger = Ledger(engine=reply.engine or tried.engine, why=reply.why, finish=reply.finish, attempts=tried.attempts,
@@ -132,14 +147,6 @@ def assembled(sheet: Sheet, tried: Try, reference: Sequence[Region]) -> Leaf:
     page = Page(number=sheet.number, width=image.width, height=image.height, image=image, regions=checked.regions,
                 missed=checked.missed, problems=problems, ledger=ledger)  # fmt: skip
     return Leaf(document=sheet.document, page=page)
-
-
-def turned(image: ImageRef, turn: int) -> ImageRef:
-    """The same page turned `turn` degrees further, clockwise."""
-    if turn == 0:
-        return image
-    across = {"width": image.height, "height": image.width} if turn % 180 else {}
-    return image.model_copy(update={"turn": (image.turn + turn) % 360, **across})
 
 
 def _problems(prediction: Prediction) -> Iterator[str]:

@@ -16,7 +16,6 @@ from __future__ import annotations
 
 import contextlib
 import logging
-from collections import Counter
 from collections.abc import Generator, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -31,7 +30,7 @@ from ocrtune.models import family_for, model_ref, notes
 from ocrtune.options import ExportOptions
 from ocrtune.plugins import ENGINES, EXPORTERS
 from ocrtune.runs import RunDir
-from ocrtune.verbs._bindery import DOCUMENTS, Bindery
+from ocrtune.verbs._bindery import DOCUMENTS, Bindery, read_by, write_index
 from ocrtune.verbs._ladder import Rules, readings
 from ocrtune.verbs._pages import Sheet, Try, Wanted, assembled, opened, unread
 from ocrtune.verbs._review import REVIEW, write_review
@@ -41,6 +40,9 @@ from ocrtune.verbs.evaluate import Reader, reader
 log = logging.getLogger("ocrtune")
 
 NEEDS = {"md": "figures", "html": "figures", "hocr": "images", "alto": "images", "page": "images"}  # what a format links to
+
+NAMED = 20  # failed pages that are named where the run ends; the index has all
+SPLITS = 3  # of a dataset, each of which takes at least one document
 
 
 class Config(ExportOptions, Rules, Wanted):
@@ -91,7 +93,8 @@ def pages(config: Config, into: RunDir) -> Iterator[Leaf]:
 def _pages(config: Config, into: RunDir) -> Generator[Leaf, None, Parsed]:
     sheets = opened(config, into.path)
     if all(sheet.image is None for sheet in sheets):
-        raise InputError(f"none of {len({s.source for s in sheets})} files can be read; the first: {sheets[0].why}")
+        count = len({sheet.source for sheet in sheets})
+        raise InputError(f"none of {count} files can be read; the first: {sheets[0].why}" if count > 1 else str(sheets[0].why))
     exporters = {name: EXPORTERS.get(name) for name in _complete(config.formats)}
     options = ExportOptions(**{name: getattr(config, name) for name in ExportOptions.model_fields})
     bindery = Bindery([exporter(options) for exporter in exporters.values()], sheets, into)
@@ -165,18 +168,26 @@ def _complete(formats: Sequence[str]) -> list[str]:
 
 def _finish(bindery: Bindery, into: RunDir, review: Path | None) -> Parsed:
     found = Parsed(len(bindery.documents), len(bindery.notes), sum(note.failed for note in bindery.notes), bindery.files)
-    for note in [note for note in bindery.notes if note.failed][:20]:
+    failed = [note for note in bindery.notes if note.failed]
+    for note in failed[:NAMED]:
         log.warning("%s, page %d: %s", note.document, note.number, "; ".join(note.problems))
-    counts = Counter(note.engine for note in bindery.notes)
-    log.info("read by %s", ", ".join(f"{engine}: {count}" for engine, count in counts.items()))
-    message = f"{found.failed} of {found.pages} pages failed" if found.failed else None
+    contents = write_index(bindery, into)
+    if len(failed) > NAMED:
+        log.warning("and %s more, listed in %s", _pages_of(len(failed) - NAMED), into.path / contents)
+    log.info("read by %s", read_by(bindery.notes))
+    message = f"{found.failed} of {_pages_of(found.pages)} failed" if found.failed else None
     roles = {} if review is None else {"review": REVIEW}
-    into.finish("partial" if found.failed else "done", message=message, predictions=PREDICTIONS, documents=DOCUMENTS, **roles)
-    log.info("%d pages read, %d failed; documents are in %s", found.pages - found.failed, found.failed, into.path / DOCUMENTS)
+    into.finish("partial" if found.failed else "done", message=message, index=contents, predictions=PREDICTIONS,
+                documents=DOCUMENTS, **roles)  # fmt: skip
+    log.info(
+        "%s read, %d failed; documents are in %s", _pages_of(found.pages - found.failed), found.failed, into.path / DOCUMENTS
+    )
     if review is not None:
-        log.info(
-            "doubtful blocks are in %s: correct them, then `ocrtune prepare %s` makes training data of them",
-            review,
-            review.parent,
-        )
+        few = "" if found.documents >= SPLITS else " --val 0 --test 0"
+        log.info("doubtful blocks are in %s: correct them, then `ocrtune prepare %s%s` makes training data of them",
+                 review, review.parent, few)  # fmt: skip
     return found
+
+
+def _pages_of(count: int) -> str:
+    return "1 page" if count == 1 else f"{count} pages"

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 from fpdf import FPDF
+from pikepdf import Pdf
 
 from ocrtune.contracts import Engine
 from ocrtune.core import Answer, ImageRef, Prompt
@@ -47,6 +48,16 @@ def test_words_come_with_their_places(born_digital: Path) -> None:
     assert [word.text for word in words] == " ".join(LINES).split()
     sales = next(word.box for word in words if word.text == "Sales")
     assert sales.left == pytest.approx(20 / 210, abs=0.005) and sales.bottom == pytest.approx(47 / 297, abs=0.01)
+
+
+def test_a_page_that_lies_is_read_upright(born_digital: Path) -> None:
+    with Pdf.open(born_digital, allow_overwriting_input=True) as pdf:
+        pdf.pages[0].rotate(270, relative=False)
+        pdf.save(born_digital)
+    (ref,) = pages(born_digital, dpi=100)
+    answer = read(TextLayerReader(EngineOptions(layout=True)), ref)
+    assert (answer.turn, answer.sees) == (90, (ref.turned(90).size,))
+    assert Regions().decode(answer.text or "").text.split() == " ".join(LINES).split()
 
 
 def test_without_layout_it_says_the_lines(born_digital: Path) -> None:

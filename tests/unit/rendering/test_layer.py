@@ -128,6 +128,26 @@ def test_text_rules_and_pictures_turn_with_the_page(sheet: FPDF, turn: int, tmp_
     assert near(found.rules[0], upright.rules[0], 0.5) and found.problem is None
 
 
+@pytest.mark.parametrize("turn", [0, 90, 180, 270])
+def test_a_page_that_lies_says_how_to_turn_it(sheet: FPDF, turn: int, tmp_path: Path) -> None:
+    written(sheet).output(str(tmp_path / "a.pdf"))
+    with Pdf.open(tmp_path / "a.pdf") as pdf:
+        pdf.pages[0].rotate(360 - turn, relative=False)
+        pdf.save(tmp_path / "lying.pdf")
+    found = text_layer(pages(tmp_path / "lying.pdf", dpi=72)[0])
+    assert found is not None and (found.turn, found.problem) == (turn, None)
+
+
+def test_what_a_crop_leaves_of_a_page_is_its_text(sheet: FPDF, tmp_path: Path) -> None:
+    written(written(sheet), 500, "Below the cut\nthere is more").output(str(tmp_path / "a.pdf"))
+    with Pdf.open(tmp_path / "a.pdf") as pdf:
+        pdf.pages[0].cropbox = [0, 0, 612, 400]
+        pdf.save(tmp_path / "half.pdf")
+    found = text_layer(pages(tmp_path / "half.pdf", dpi=72)[0])
+    assert found is not None and found.problem is None
+    assert [line.text for line in found.lines] == ["Below the cut", "there is more"]
+
+
 # --- trust --------------------------------------------------------------------------------------------------------------
 
 

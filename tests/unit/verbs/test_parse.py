@@ -1,6 +1,7 @@
 """Parsing: one failed page never loses the document."""
 
 import json
+import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -100,8 +101,11 @@ def test_a_broken_file_among_good_ones_becomes_a_document_that_says_why(parsed: 
 
 def test_only_broken_files_are_an_error(parsed: Parse, tmp_path: Path) -> None:
     (tmp_path / "bad.pdf").write_bytes(b"%PDF-1.7 nonsense")
-    with pytest.raises(InputError, match=r"none of 1 files can be read.*bad\.pdf"):
+    with pytest.raises(InputError, match=r"^\S*bad\.pdf: not a PDF"):
         parsed(tmp_path / "bad.pdf")
+    (tmp_path / "empty.png").touch()
+    with pytest.raises(InputError, match=r"none of 2 files can be read; the first: .*bad\.pdf"):
+        parsed(tmp_path / "bad.pdf", tmp_path / "empty.png")
 
 
 def test_nothing_there_is_an_error(parsed: Parse, tmp_path: Path) -> None:
@@ -153,6 +157,37 @@ def test_pages_come_one_by_one_and_stopping_early_is_resumed(tmp_path: Path) -> 
 def test_chosen_pages_are_read_in_their_order(parsed: Parse, tmp_path: Path) -> None:
     _, result = parsed(write_pdf(tmp_path / "a.pdf", "1", "2", "3", "4"), pages="3-,1")
     assert [p.number for p in result.documents[0].pages] == [3, 4, 1]
+
+
+def test_a_document_without_the_chosen_pages_is_left_out(parsed: Parse, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    short, long = write_pdf(tmp_path / "short.pdf", "1"), write_pdf(tmp_path / "long.pdf", "1", "2", "3")
+    run, result = parsed(short, long, pages="2-9")
+    assert [[p.number for p in d.pages] for d in result.documents] == [[2, 3]] and run.status == "done"
+    assert f"{short} is left out: none of the pages 2-9 is there: the document has 1 page" in caplog.text
+    with pytest.raises(InputError, match="no document has any of the pages 4"):
+        parsed(short, long, pages="4")
+
+
+def test_a_file_whose_name_is_no_unicode_costs_itself_only(parsed: Parse, tmp_path: Path) -> None:
+    write_image(tmp_path / "in/good.png")
+    bad = os.fsencode(tmp_path / "in") + b"/\xff.png"
+    try:
+        shutil.copy(os.fsencode(tmp_path / "in/good.png"), bad)
+    except OSError:
+        pytest.skip("this file system takes no such name")
+    run, result = parsed(tmp_path / "in")
+    assert sorted(bool(d.pages[0].problems) for d in result.documents) == [False, True] and run.status == "partial"
+
+
+def test_the_index_says_which_file_became_which_document(parsed: Parse, tmp_path: Path) -> None:
+    for name in ("x", "y"):
+        (tmp_path / name).mkdir()
+    files = [write_pdf(tmp_path / name / "scan a|b.pdf", "1", "2") for name in ("x", "y")]
+    run, _ = parsed(*files, model="text:fine;broken=2")
+    rows = (run.path / run.manifest.outputs["index"]).read_text("utf-8").splitlines()
+    assert rows[2].startswith("| [scan a_b](documents/scan%20a_b/) |") and "x/scan a\\|b.pdf | 2 | echo" in rows[2]
+    assert "scan%20a_b-2/" in rows[3] and "y/scan a" in rows[3]
+    assert [row.partition(":")[0] for row in rows[7:]] == ["- scan a_b, page 2", "- scan a_b-2, page 2"]
 
 
 def test_files_of_the_same_name_keep_apart(parsed: Parse, tmp_path: Path) -> None:
@@ -219,4 +254,4 @@ def test_a_pdf_that_was_cut_off_is_read_with_a_warning(parsed: Parse, tmp_path: 
 def test_failed_pages_are_counted_as_not_read(parsed: Parse, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level("INFO", logger="ocrtune")
     parsed(write_pdf(tmp_path / "a.pdf", "1", "2", "3"), model="text:fine;broken=2")
-    assert "read by echo text:fine;broken=2: 2, not read: 1" in caplog.text
+    assert "read by echo text:fine;broken=2: 2; not read: 1" in caplog.text
