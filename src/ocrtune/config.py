@@ -6,12 +6,13 @@ Order: defaults < YAML < overrides (what the user typed always wins). Everything
 from __future__ import annotations
 
 import difflib
+import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Any, TypeVar, get_args
 
 import yaml
-from pydantic import BaseModel, BeforeValidator, ConfigDict, JsonValue, ValidationError
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, JsonValue, ValidationError
 
 from ocrtune.core import digest
 from ocrtune.errors import ConfigError
@@ -23,7 +24,16 @@ def _one_or_many(value: object) -> object:
     return (value,) if isinstance(value, str) else value
 
 
-Names = Annotated[tuple[str, ...], BeforeValidator(_one_or_many)]
+def _unicode(names: tuple[str, ...]) -> tuple[str, ...]:
+    for name in names:
+        try:
+            name.encode()
+        except UnicodeEncodeError:
+            raise ValueError(f"{os.fsencode(name).decode('utf-8', 'replace')!r} is no Unicode: rename the file") from None
+    return names
+
+
+Names = Annotated[tuple[str, ...], BeforeValidator(_one_or_many), AfterValidator(_unicode)]
 """Paths or names; one alone may be written without brackets."""
 
 

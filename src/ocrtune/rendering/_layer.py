@@ -14,6 +14,7 @@ from ocrtune.rendering._wire import Message
 from ocrtune.textlayer import Affine, Glyph, Line, Rect, Turn, build_lines, layer_problem, lying, read_glyphs, visible
 
 HIDDEN, GARBAGE, TURNED, KNOWN, BOLD = 1, 2, 4, 8, 16
+TURNS: tuple[Turn | None, ...] = (None, 0, 90, 180, 270)  # in the three highest bits, by place
 UPRIGHT = {0: None, KNOWN: True, KNOWN | TURNED: False}
 
 
@@ -67,7 +68,8 @@ def packed(found: TextLayer) -> Message:
 
 def _flags(glyph: Glyph) -> int:
     upright = 0 if glyph.upright is None else KNOWN | (0 if glyph.upright else TURNED)
-    return (HIDDEN if glyph.hidden else 0) | (GARBAGE if glyph.garbage else 0) | (BOLD if glyph.bold else 0) | upright
+    marks = (HIDDEN if glyph.hidden else 0) | (GARBAGE if glyph.garbage else 0) | (BOLD if glyph.bold else 0)
+    return upright | marks | TURNS.index(glyph.turn) << 5
 
 
 def unpacked(message: Message) -> TextLayer:
@@ -90,8 +92,8 @@ def unpacked(message: Message) -> TextLayer:
     return TextLayer(tuple(lines), rules, pictures, header["problem"], header["turn"])
 
 
-def _marks(flag: int) -> tuple[bool, bool, bool]:
-    return bool(flag & HIDDEN), bool(flag & GARBAGE), bool(flag & BOLD)
+def _marks(flag: int) -> tuple[bool, bool, bool, Turn | None]:
+    return bool(flag & HIDDEN), bool(flag & GARBAGE), bool(flag & BOLD), TURNS[flag >> 5]
 
 
 def _box(values: Sequence[float], at: int) -> Rect:

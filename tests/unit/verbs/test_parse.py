@@ -177,6 +177,8 @@ def test_a_file_whose_name_is_no_unicode_costs_itself_only(parsed: Parse, tmp_pa
         pytest.skip("this file system takes no such name")
     run, result = parsed(tmp_path / "in")
     assert sorted(bool(d.pages[0].problems) for d in result.documents) == [False, True] and run.status == "partial"
+    with pytest.raises(ValueError, match="is no Unicode: rename the file"):
+        parsed(os.fsdecode(bad))
 
 
 def test_the_index_says_which_file_became_which_document(parsed: Parse, tmp_path: Path) -> None:
