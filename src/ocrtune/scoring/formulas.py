@@ -7,14 +7,12 @@ It compares source, not looks: two ways of writing one formula differ.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 
 from ocrtune.scoring.text import Edits, distance
 
 _DISPLAY = re.compile(r"\\\[(.+?)(?<!\\)\\\]")
-_DROPPED = tuple(
-    re.compile(pattern)
-    for pattern in (r"\\tag\{.*?\}", r"\\hspace\{.*?\}", r"\\begin\{.*?\}", r"\\end\{.*?\}", r"\\arraycolsep.*?\}")
-)
+_DROPPED = ("\\tag{", "\\hspace{", "\\begin{", "\\end{", "\\arraycolsep")  # with what follows, up to a brace on the same line
 # Deleted one after another, as plain text, wherever they stand: the order is part of the rule ("\text" takes the head off
 # "\textcolor").
 _COMMANDS = (
@@ -29,15 +27,38 @@ _COMMANDS = (
 def normalise(formula: str) -> str:
     """Without delimiters, tags, environments, fonts, spacing, sizes of brackets and capitals."""
     text = formula.strip().strip("$").strip("\n")
-    inside = _DISPLAY.search(text)
-    if inside:
-        text = inside.group(1).strip()
-    for pattern in _DROPPED:
-        text = pattern.sub("", text)
+    text = next(_displayed(text), text)
+    for command in _DROPPED:
+        text = "".join(_without(command, text))
     text = text.strip(".")
     for command in _COMMANDS:
         text = text.replace(command, "")
     return text.lower()
+
+
+def _displayed(text: str) -> Iterator[str]:
+    """What stands in `\\[…\\]` on one line. The first that is opened on a line reaches furthest: the others need no look."""
+    for line in text.split("\n"):
+        start = line.find("\\[")
+        if start >= 0 and (inside := _DISPLAY.match(line, start)):
+            yield inside.group(1).strip()
+
+
+def _without(command: str, text: str) -> Iterator[str]:
+    """The text in pieces. A pattern would read a line again for each command whose brace is never closed."""
+    begin = at = 0
+    brace = line_end = -1
+    while (start := text.find(command, at)) >= 0:
+        at = start + len(command)
+        brace = brace if brace >= at else text.find("}", at)
+        if brace < 0:
+            break
+        if line_end < at:
+            line_end = found if (found := text.find("\n", at)) >= 0 else len(text)
+        if brace < line_end:
+            yield text[begin:start]
+            begin = at = brace + 1
+    yield text[begin:]
 
 
 def formula_edits(reference: str, reading: str) -> Edits:

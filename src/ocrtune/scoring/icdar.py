@@ -106,8 +106,9 @@ def bounding_rectangle(points: Sequence[float]) -> Points:
 def score_image(truth: Sequence[Quad], found: Sequence[Quad], *, mode: Mode = "detection", threshold: float = 0.5) -> ImageResult:
     """Match one image greedily in list order; see the module for what the lists must be.
 
-    A detection more than half of which lies in an ignored truth is ignored. The first free pair with IoU above `threshold`
-    is taken, also when its text is wrong. Where nothing is to be found, recall is 1, and so is precision if nothing was.
+    Where all detections have confidences, the surest come first. A detection more than half of which lies in an ignored truth is
+    ignored. The first free pair with IoU above `threshold` is taken, also when its text is wrong. Where nothing is to be found,
+    recall is 1, and so is precision if nothing was.
     """
     wanted = [_wanted(quad, mode) for quad in truth]
     ignored_truth = [at for at, text in enumerate(wanted) if text is None]
@@ -116,13 +117,20 @@ def score_image(truth: Sequence[Quad], found: Sequence[Quad], *, mode: Mode = "d
         at for at, region in enumerate(finds) if any(_mostly_inside(region, regions[other]) for other in ignored_truth)
     ]
     pairs: list[Match] = []
-    free = [at for at in range(len(found)) if at not in set(ignored_found)]
+    skipped = set(ignored_found)
+    free = [at for at in _surest_first(found) if at not in skipped]
     for at, text in enumerate(wanted):
         taken = None if text is None else next((i for i in free if _overlap(regions[at], finds[i]) > threshold), None)
         if taken is not None and text is not None:
             free.remove(taken)
             pairs.append(Match(at, taken, mode == "detection" or agrees(text, found[taken].text, mode)))
     return _summed(found, pairs, ignored_truth, ignored_found, len(truth))
+
+
+def _surest_first(found: Sequence[Quad]) -> list[int]:
+    confidences = [quad.confidence for quad in found if quad.confidence is not None]
+    order = list(range(len(found)))
+    return sorted(order, key=lambda at: -confidences[at]) if len(confidences) == len(found) else order
 
 
 def _summed(

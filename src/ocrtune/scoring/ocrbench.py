@@ -52,17 +52,19 @@ class Row(NamedTuple):
     total: int
 
 
-def score(references: str | Sequence[str], answer: str | None, *, formula: bool, profile: Profile = "official") -> int:
+def score(references: str | Sequence[str], answer: str | float | None, *, formula: bool, profile: Profile = "official") -> int:
     """1 if any reference is contained in the answer after the profile's folding, else 0.
 
-    `answer` None is an absent answer. An empty reference is contained in everything; there are no word boundaries.
+    `answer` None is an absent answer, and so is the number 0 to `official`; other numbers are text. An empty reference is
+    contained in everything; there are no word boundaries.
     `formula`: whether the row is one of the 100 of HME100k (`is_formula`).
     """
     references = [references] if isinstance(references, str) else references
+    if profile == "official" and (answer is None or answer == 0):
+        return 0  # the official script skips rows without an answer, whatever their reference
     if answer is None:
-        if profile == "official":
-            return 0  # the official script skips rows without an answer, whatever their reference
         answer = "nan" if profile == "vlmevalkit" else ""  # VLMEvalKit reads an empty cell as NaN and writes it as text
+    answer = str(answer)
     if profile in ("lmms_legacy", "lmms_current"):
         answer = answer.strip()
     fold = _squeeze if formula else _loose

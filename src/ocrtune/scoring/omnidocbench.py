@@ -9,7 +9,7 @@ import html
 import re
 import unicodedata
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 import numpy as np
@@ -17,7 +17,7 @@ import numpy as np
 from ocrtune.errors import extra
 from ocrtune.scoring.text import Edits, distance
 
-_INLINE = re.compile(r"\$(.*?)\$|\\\((.*?)\\\)")
+_INLINE = re.compile(r"\$([^$\n]*)\$|\\\(")
 _ESCAPED = re.compile(r"\\([\\_&%^])")
 _KEPT = re.compile(r"[^\w\u4e00-\u9fff]")
 _TABLE = re.compile(r"<table\b[^>]*>(.*)</table>", re.DOTALL | re.IGNORECASE)
@@ -48,7 +48,7 @@ class Averages(NamedTuple):
 
 def normalise_text(text: str) -> str:
     """Letters, digits and "_" only: spaces and punctuation go; inline formulas with \\, ^ or _ become Unicode first."""
-    return letters(_INLINE.sub(_as_unicode, text))
+    return letters("".join(_inline_converted(text)))
 
 
 def letters(text: str) -> str:
@@ -58,16 +58,41 @@ def letters(text: str) -> str:
     return _KEPT.sub("", text)
 
 
-def _as_unicode(match: re.Match[str]) -> str:
-    content = _ESCAPED.sub("", match.group(1) if match.group(1) is not None else match.group(2))
+def _inline_converted(text: str) -> Iterator[str]:
+    """The text in pieces, with what stands in `$…$` or `\\(…\\)` on one line as Unicode.
+
+    A pattern for the whole of `\\(…\\)` would read a line again for each one that is never closed.
+    """
+    at = begin = 0
+    end = line_end = -1
+    while opening := _INLINE.search(text, at):
+        if opening.group(1) is not None:
+            whole, content = opening.group(), opening.group(1)
+        else:
+            if end < opening.end():
+                end = found if (found := text.find("\\)", opening.end())) >= 0 else len(text)
+            if line_end < opening.end():
+                line_end = found if (found := text.find("\n", opening.end())) >= 0 else len(text)
+            if end >= line_end:
+                at = opening.end()
+                continue
+            whole, content = text[opening.start() : end + 2], text[opening.end() : end]
+        yield text[begin : opening.start()]
+        yield _as_unicode(whole, content)
+        at = begin = opening.start() + len(whole)
+    yield text[begin:]
+
+
+def _as_unicode(whole: str, content: str) -> str:
+    content = _ESCAPED.sub("", content)
     if not any(mark in content for mark in "\\^_"):
-        return match.group(0)
+        return whole
     if content.endswith("\\"):
         content += " "
     try:
         return plain(content).strip()
     except ValueError:
-        return match.group(0)
+        return whole
 
 
 def plain(latex: str) -> str:

@@ -31,11 +31,10 @@ class _Rule(NamedTuple):
 @lru_cache(maxsize=65536)
 def stem(word: str) -> str:
     """The stem of a word, in lower case."""
+    short = len(word) <= 2  # before: "İ" is two letters in lower case
     word = word.lower()
-    if word in _IRREGULAR:
-        return _IRREGULAR[word]
-    if len(word) <= 2:
-        return word
+    if short or word in _IRREGULAR:
+        return _IRREGULAR.get(word, word)
     for step in (_plural, _past, _final_y, _double_suffix, _long_suffix, _last_suffix, _final_e, _final_l):
         word = step(word)
     return word

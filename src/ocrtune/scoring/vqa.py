@@ -147,7 +147,7 @@ def _unpunctuated(text: str) -> str:
     for mark in _VQA_MARKS:
         cleaned = cleaned.replace(mark, "" if numeric or f"{mark} " in text or f" {mark}" in text else " ")
     # Slip of that code: the flag re.UNICODE (32) sits where the count belongs, so only 32 full stops go.
-    return re.sub(r"\.(?!\d)", "", cleaned, count=32)
+    return re.sub(r"(?<!\d)\.(?!\d)", "", cleaned, count=32)
 
 
 class MmeAnswer(NamedTuple):

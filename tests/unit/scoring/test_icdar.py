@@ -95,6 +95,12 @@ def test_average_precision_follows_the_confidences() -> None:
     assert score_image(truth, [_square(0, 0)]).ap is None
 
 
+def test_the_surest_detection_is_matched_first() -> None:
+    found = [_square(0, 0, text="wrong", confidence=0.2), _square(0, 0, confidence=0.9)]
+    assert score_image([_square(0, 0)], found, mode="e2e").pairs == [(0, 1, True)]
+    assert score_image([_square(0, 0)], [found[0], found[1]._replace(confidence=None)], mode="e2e").pairs == [(0, 0, False)]
+
+
 def test_the_pool_adds_words_up_over_images() -> None:
     images = [score_image([_square(0, 0)], [_square(0, 0)]), score_image([_square(0, 0)] * 3, [])]
     assert icdar.pool(images)[:3] == (1.0, 0.25, 0.4)

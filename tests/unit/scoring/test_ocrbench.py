@@ -89,6 +89,12 @@ def test_an_absent_answer_scores_nothing_but_vlmevalkit_reads_nan() -> None:
     assert ocrbench.score("nan", None, formula=False, profile="vlmevalkit") == 1
 
 
+def test_a_number_is_an_answer_but_zero_is_none_to_the_official_script() -> None:
+    assert [ocrbench.score(["0"], number, formula=False) for number in (0, 10)] == [0, 1]
+    assert ocrbench.score(["0"], 0, formula=False, profile="vlmevalkit") == 1
+    assert ocrbench.score(["nan"], float("nan"), formula=False, profile="vlmevalkit") == 1
+
+
 @given(text=st.text(), formula=st.booleans(), profile=st.sampled_from(("official", "vlmevalkit", "lmms_current")))
 def test_the_reference_itself_is_a_right_answer(text: str, formula: bool, profile: ocrbench.Profile) -> None:
     assert ocrbench.score(text, text, formula=formula, profile=profile) == 1

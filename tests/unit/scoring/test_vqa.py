@@ -83,6 +83,8 @@ def test_relaxed_accuracy_has_the_published_corners() -> None:
         ("(yes)", "yes", "yes"),
         ("Nope", "no", "other"),
         ("Yes,it is", "yes", "yes"),
+        ("1. " * 32 + "yes.", "other", "yes"),
+        (". " * 32 + "yes.", "other", "other"),
     ],
 )
 def test_the_harnesses_read_yes_and_no_differently(answer: str, lmms: str, vlmevalkit: str) -> None:
@@ -99,11 +101,21 @@ def test_mme_gives_a_picture_a_hundred_more_when_both_answers_are_right() -> Non
     assert vqa.mme(answers) == ({"OCR": 125.0}, 125.0, 0)
 
 
+def test_vlmevalkit_adds_mme_up_in_its_own_order() -> None:
+    right = (True, True, True, False, False, False)
+    answers = [MmeAnswer("OCR", str(at // 2), one) for at, one in enumerate(right)]
+    assert vqa.mme(answers).perception == (200.0 + 50.0 + 0.0) / 3
+    assert vqa.mme(answers, "vlmevalkit").perception == 3 / 6 * 100 + 1 / 3 * 100
+    several = [MmeAnswer(name, "a", right) for name in ("scene", "count", "artwork") for right in (True, name == "count")]
+    assert vqa.mme(several, "vlmevalkit") == vqa.mme(several) == ({"scene": 50, "count": 200, "artwork": 50}, 300, 0)
+
+
 def test_a_short_reference_is_searched_for_and_a_long_one_compared() -> None:
     assert contained_or_similar(["5"], "15") == 1
     assert contained_or_similar(["one two three four five"], "so: one two three four five") == pytest.approx(1 - 4 / 27)
     assert contained_or_similar(["one two three four five"], "five") == 0
-    assert contained_or_similar([None, 7.5], "7.5 ₽") == 1
+    assert contained_or_similar([None, ["x"], {"x": 1}, 7.5], "7.5 ₽") == 1
+    assert contained_or_similar([["x"], {"x": 1}], "['x'] {'x': 1}") == 0
     assert contained_or_similar(["x"], None) == 0
     assert contained_or_similar([], "x") == 0
 
