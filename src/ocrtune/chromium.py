@@ -1,4 +1,4 @@
-"""Headless Chromium over the DevTools pipe: one browser process prints any number of pages to PDF."""
+"""Headless Chromium over the DevTools pipe: one browser process prints any number of pages to PDF, or measures them."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import json
 import os
 import select
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -94,8 +95,12 @@ class Browser:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        with contextlib.suppress(OSError, EngineError):
-            self._call("Browser.close", {})
+        if isinstance(error, EngineError):  # it hangs, or is gone
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(self._process.pid, signal.SIGKILL)
+        else:
+            with contextlib.suppress(OSError, EngineError):
+                self._call("Browser.close", {})
         for end in (self._write, self._read):
             with contextlib.suppress(OSError):
                 os.close(end)
@@ -106,13 +111,30 @@ class Browser:
             self._process.wait()
         self._home.cleanup()
 
-    def print_pdf(self, page: str, size: tuple[float, float], margins: tuple[float, float], running: tuple[str, str]) -> bytes:
-        """`page` as PDF, with its headings as bookmarks; scripts in it do not run. `size` is width and height, `margins` side
-        and top in millimetres, `running` header and footer."""
+    def show(self, page: str, size: tuple[int, int] | None = None) -> None:
+        """Load `page`, whose scripts do not run, into a window of `size` CSS pixels."""
+        if size is not None:
+            window = {"width": size[0], "height": size[1], "deviceScaleFactor": 1, "mobile": False}
+            self._call("Emulation.setDeviceMetricsOverride", window, self._session)
         file = Path(self._home.name) / "page.html"
         file.write_text(page, "utf-8")
         self._call("Page.navigate", {"url": file.as_uri()}, self._session)
         self._await_event("Page.loadEventFired")
+
+    def evaluate(self, script: str, seconds: float) -> Any:
+        """The value, which must fit into JSON, of JavaScript of our own on the page that is shown. Raises EngineError where it
+        throws, and when it runs for longer."""
+        wanted = {"expression": script, "returnByValue": True, "timeout": seconds * 1000}
+        reply = self._call("Runtime.evaluate", wanted, self._session)
+        if (thrown := reply.get("exceptionDetails")) is not None:
+            said = thrown.get("exception", {}).get("description") or thrown.get("text")
+            raise EngineError(f"a script in Chromium failed: {str(said).splitlines()[0]}")
+        return reply["result"].get("value")
+
+    def print_pdf(self, page: str, size: tuple[float, float], margins: tuple[float, float], running: tuple[str, str]) -> bytes:
+        """`page` as PDF, with its headings as bookmarks; scripts in it do not run. `size` is width and height, `margins` side
+        and top in millimetres, `running` header and footer."""
+        self.show(page)
         side, top = (length / INCH for length in margins)
         printed = self._call(
             "Page.printToPDF",

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import json
 import os
+import re
 import shutil
 import subprocess
 from functools import cache
@@ -31,15 +31,13 @@ def katex_dist() -> Path:
 
 
 def katex_version() -> str:
-    """What the package says of itself; "none" without KaTeX."""
+    """What the script says of itself; "none" without KaTeX."""
     try:
-        dist = katex_dist()
-    except ResourceError:
+        script = (katex_dist() / SCRIPT).read_text("utf-8", errors="replace")
+    except (ResourceError, OSError):
         return "none"
-    try:
-        return str(json.loads((dist.parent / "package.json").read_text("utf-8"))["version"])
-    except (OSError, ValueError, LookupError, TypeError):
-        return "unknown"
+    found = re.search(r'version:\s*"(\d[\w.-]*)"', script)
+    return found[1] if found else "unknown"
 
 
 def _missing(folder: Path) -> str | None:

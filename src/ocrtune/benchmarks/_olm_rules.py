@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-import numpy as np
 from rapidfuzz import fuzz
 
+from ocrtune.benchmarks._olm_formulas import Draw, stands_on
 from ocrtune.benchmarks._olm_tables import HEADINGS, STEPS, Table, tables_in
+from ocrtune.errors import extra
 
 Rule = Mapping[str, Any]
 
 MOST_REPEATS = 30
+BESIDE = 200  # characters before and after the mark of a footnote
+_RAISED = str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹")
 _BREAK = re.compile(r"<br/?>")
 _FOLDED = str.maketrans(
     {"‘": "'", "’": "'", "‚": "'", "“": '"', "”": '"', "„": '"', "＿": "_", "–": "-", "—": "-", "‑": "-", "‒": "-", "−": "-",
@@ -39,15 +42,41 @@ _FORMATS: dict[str, tuple[re.Pattern[str], ...]] = {
 def normalise(text: str) -> str:
     """One line, without bold and italic marks, quotes and dashes of one kind, NFC."""
     text = _BREAK.sub(" ", text)
-    for mark in (r"(\*\*)(.*?)\*\*", r"(__)(.*?)__", r"()</?[bi]>()", r"(\*\*|__)(.*?)\1", r"(\*|_)(.*?)\1"):
+    for mark in (r"(\*\*)(.*?)\*\*", r"(__)(.*?)__", r"()</?b>()", r"()</?i>()", r"(\*\*|__)(.*?)\1", r"(\*|_)(.*?)\1"):
         text = re.sub(mark, r"\2", text)
     return unicodedata.normalize("NFC", re.sub(r"\s+", " ", text)).translate(_FOLDED)
 
 
-def passes(rule: Rule, page: str) -> bool | None:
-    """None for a kind of test that is not run here: math and footnotes."""
-    run = RULES.get(str(rule.get("type")))
-    return None if run is None else run(rule, page)
+def passes(rule: Rule, page: str, draw: Draw | None) -> bool | None:
+    """None for a test of a formula where nothing draws formulas."""
+    if rule["type"] != MATH:
+        return RULES[rule["type"]](rule, page)
+    if draw is None:
+        return None
+    return stands_on(str(rule["math"]), page, draw, dollars=not rule.get("ignore_dollar_delimited"))
+
+
+def complaint(rule: Rule) -> str | None:
+    """What makes it no test that can be run."""
+    kind = rule.get("type")
+    if kind not in NEEDED:
+        return f"no such type of test: {kind!r}"
+    if blank := [name for name in NEEDED[str(kind)] if _blank(name, rule.get(name))]:
+        return f"a test of type {kind} needs {', '.join(blank)}"
+    if kind == "format" and rule["format"] not in _FORMATS:
+        return f"no such format: {rule['format']!r}; there are {', '.join(_FORMATS)}"
+    most = rule.get("max_diffs") or 0
+    if not isinstance(most, int) or most < 0:
+        return f"max_diffs is a whole number from 0 on, not {most!r}"
+    if kind == "order" and most > min(len(normalise(str(rule[name]))) for name in NEEDED["order"]) // 2:
+        return "max_diffs is more than half of a text: it would be found anywhere"
+    return None
+
+
+def _blank(name: str, value: object) -> bool:
+    if value is None or name == "cell":
+        return value is None
+    return not (str(value) if name in ("marker", MATH) else normalise(str(value))).strip()
 
 
 def _threshold(rule: Rule, text: str) -> float:
@@ -80,18 +109,11 @@ def _order(rule: Rule, page: str) -> bool:
 
 
 def starts(part: str, text: str, most: int) -> list[int]:
-    """Where pieces of `text` begin that differ from `part` in at most `most` insertions, deletions and substitutions."""
-    if most <= 0:
-        return [match.start() for match in re.finditer(f"(?={re.escape(part)})", text)]
-    # Backwards, a piece that ends somewhere begins there: least edits of all of `part` against what ends at each place.
-    letters, wanted = np.array([ord(c) for c in reversed(text)]), [ord(c) for c in reversed(part)]
-    places = np.arange(len(letters) + 1)
-    costs = np.zeros(len(letters) + 1, dtype=np.int64)
-    for letter in wanted:
-        row = costs + 1
-        row[1:] = np.minimum(row[1:], costs[:-1] + (letters != letter))
-        costs = np.minimum.accumulate(row - places) + places
-    return [len(letters) - int(end) for end in np.flatnonzero(costs <= most)]
+    """Where pieces of `text` begin that differ from `part` in at most `most` insertions, deletions and substitutions: of those
+    that overlap the best alone, by the library that the authors use."""
+    with extra("scores"):
+        from fuzzysearch import find_near_matches
+    return [int(match.start) for match in find_near_matches(part, text, max_l_dist=most)]
 
 
 def _table(rule: Rule, page: str) -> bool:
@@ -130,7 +152,8 @@ def _baseline(rule: Rule, page: str) -> bool:
 
 
 def _repeats(page: str, size: int) -> int:
-    """How often the last `size` characters stand at the end, one after the other."""
+    """How often the last `size` characters stand at the end, one after the other; all white space is one space."""
+    page = re.sub(r"\s+", " ", page)
     unit = page[-size:]
     count, end = 0, len(page)
     while end >= size and page[end - size : end] == unit:
@@ -146,6 +169,37 @@ def _format(rule: Rule, page: str) -> bool:
     return any(bool(fuzz.partial_ratio(wanted, text) / 100.0 >= _threshold(rule, wanted)) for text in found)
 
 
+def _footnote(rule: Rule, page: str) -> bool:
+    """A mark as a reference in Markdown, raised in HTML or in Unicode; with the right words before one and after one of them."""
+    mark = str(rule["marker"])
+    marks = [*re.finditer(rf"\[\^{re.escape(mark)}\](?!:)", page), *re.finditer(rf"(?i)<sup[^>]*>{re.escape(mark)}</sup>", page)]
+    if not set(mark) - set("0123456789"):
+        marks += re.finditer(mark.translate(_RAISED), page)
+    before = [_letters(page[max(0, one.start() - BESIDE) : one.start()]) for one in marks]
+    after = [_letters(page[one.end() : one.end() + BESIDE]) for one in marks]
+    return (
+        bool(marks)
+        and _stands_beside(rule, "appears_before_marker", before)
+        and _stands_beside(rule, "appears_after_marker", after)
+    )
+
+
+def _stands_beside(rule: Rule, name: str, texts: Sequence[str]) -> bool:
+    """Whether the words of the rule are in the nearer part of one of the texts, which is at most twice as long."""
+    if not rule.get(name):
+        return True
+    words = normalise(str(rule[name]))
+    wanted = _letters(words)
+    most = 2 * len(wanted)
+    nearer = [text if not most else text[-most:] if name == "appears_before_marker" else text[:most] for text in texts if text]
+    return any(bool(fuzz.partial_ratio(wanted, text) / 100.0 >= _threshold(rule, words)) for text in nearer)
+
+
+def _letters(text: str) -> str:
+    return "".join(letter for letter in normalise(text) if letter.isalnum()).lower()
+
+
+MATH = "math"
 RULES: dict[str, Callable[[Rule, str], bool]] = {
     "present": _present,
     "absent": _absent,
@@ -153,4 +207,15 @@ RULES: dict[str, Callable[[Rule, str], bool]] = {
     "table": _table,
     "baseline": _baseline,
     "format": _format,
+    "footnote": _footnote,
+}
+NEEDED: dict[str, tuple[str, ...]] = {  # by type of test: what it cannot be without
+    "present": ("text",),
+    "absent": ("text",),
+    "order": ("before", "after"),
+    "table": ("cell",),
+    "baseline": (),
+    "format": ("text", "format"),
+    "footnote": ("marker",),
+    MATH: ("math",),
 }

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import pytest
@@ -14,9 +13,8 @@ from ocrtune.errors import ResourceError
 
 def _installed(folder: Path) -> Path:
     (folder / "dist").mkdir(parents=True)
-    for name in ("katex.min.js", "katex.min.css"):
-        (folder / "dist" / name).touch()
-    (folder / "package.json").write_text(json.dumps({"version": "1.2.3"}))
+    (folder / "dist" / "katex.min.css").touch()
+    (folder / "dist" / "katex.min.js").write_text('var katex={version:"1.2.3",render:r}')
     return folder / "dist"
 
 

@@ -1,84 +1,18 @@
-"""olmOCR-bench: its kinds of tests on small pages, and a folder as it is published."""
+"""olmOCR-bench: a folder as it is published, its profiles, repeats and totals."""
 
 from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
-from rapidfuzz.distance import Levenshtein
 
-from ocrtune.benchmarks._olm_rules import normalise, passes, starts
-from ocrtune.benchmarks.olmocr import OlmOcrBench
-from ocrtune.errors import InputError
+from ocrtune.benchmarks._olm_drawing import require_tools
+from ocrtune.benchmarks.olmocr import WITHOUT_MATH, OlmOcrBench
+from ocrtune.core import FieldsTarget, ImageRef, Sample
+from ocrtune.errors import InputError, ResourceError
 
-from .conftest import answered
-
-PAGE = "# The Title\n\nFirst comes *this*, then comes **that**.\n\nAnd “quotes” – too."
-TABLE = (
-    "<table><thead><tr><th>Item</th><th colspan='2'>Year</th></tr></thead>"
-    "<tr><td rowspan='2'>Coal</td><td>1</td><td>2</td></tr><tr><td>3</td><td>4</td></tr></table>"
-)
-PIPES = "| Item | 1990 | 1991 |\n|---|---|---|\n| Coal | 1 | 2 |\n| Oil | 3 | 4 |"
-
-
-@pytest.mark.parametrize(
-    ("rule", "page", "passed"),
-    [
-        ({"type": "present", "text": "then comes that."}, PAGE, True),
-        ({"type": "present", "text": 'And "quotes" - too.'}, PAGE, True),
-        ({"type": "present", "text": "the title"}, PAGE, False),
-        ({"type": "present", "text": "the title", "case_sensitive": False}, PAGE, True),
-        ({"type": "present", "text": "Thy Tatal", "max_diffs": 1}, PAGE, False),
-        ({"type": "present", "text": "First comes thus", "max_diffs": 1}, PAGE, True),
-        ({"type": "present", "text": "quotes", "first_n": 20}, PAGE, False),
-        ({"type": "absent", "text": "quotes", "last_n": 5}, PAGE, True),
-        ({"type": "absent", "text": "quotes"}, PAGE, False),
-        ({"type": "order", "before": "First", "after": "quotes"}, PAGE, True),
-        ({"type": "order", "before": "quotes", "after": "First"}, PAGE, False),
-        ({"type": "order", "before": "Firzt", "after": "qotes", "max_diffs": 1}, PAGE, True),
-        ({"type": "order", "before": "First", "after": "nowhere"}, PAGE, False),
-        ({"type": "table", "cell": "4", "up": "2", "left": "3", "top_heading": "Year"}, TABLE, True),
-        ({"type": "table", "cell": "3", "left": "Coal", "right": "4"}, TABLE, True),
-        ({"type": "table", "cell": "3", "up": "2"}, TABLE, False),
-        ({"type": "table", "cell": "Coal", "right": "3"}, TABLE, True),
-        ({"type": "table", "cell": "4", "left_heading": "Oil", "top_heading": "1991", "up": "2"}, PIPES, True),
-        ({"type": "table", "cell": "4", "left_heading": "Coal"}, PIPES, False),
-        ({"type": "table", "cell": "4", "ignore_markdown_tables": True}, PIPES, False),
-        ({"type": "table", "cell": "4"}, PAGE, False),
-        ({"type": "baseline"}, PAGE, True),
-        ({"type": "baseline"}, " \n—", False),
-        ({"type": "baseline"}, "text " + "ab" * 31, False),
-        ({"type": "baseline"}, "text " + "ab" * 30, True),
-        ({"type": "baseline"}, "一页", False),
-        ({"type": "baseline", "check_disallowed_characters": False}, "一页", True),
-        ({"type": "baseline", "max_length": 3}, "ab", True),
-        ({"type": "baseline", "max_length": 3}, "abcd", False),
-        ({"type": "format", "text": "The Title", "format": "heading"}, PAGE, True),
-        ({"type": "format", "text": "that", "format": "italic"}, PAGE, False),
-        ({"type": "math", "math": "x^2"}, "$x^2$", None),
-        ({"type": "footnote", "marker": "1"}, "[^1]", None),
-    ],
-)
-def test_a_page_passes_or_fails(rule: dict[str, Any], page: str, passed: bool | None) -> None:
-    assert passes(rule, page) is passed
-
-
-def test_marks_of_italics_and_bold_are_no_text() -> None:
-    assert normalise("**a** __b__ <b>c</b>\n *d*<br/>e") == "a b c d e"
-
-
-@given(st.text("ab", min_size=2, max_size=4), st.text("ab", max_size=10), st.integers(0, 2))
-def test_pieces_are_found_exactly_where_an_exhaustive_search_finds_them(part: str, text: str, most: int) -> None:
-    wanted = [
-        start
-        for start in range(len(text) + 1)
-        if any(Levenshtein.distance(part, text[start:end]) <= most for end in range(start, len(text) + 1))
-    ]
-    assert sorted(starts(part, text, most)) == wanted
+from .conftest import answered, scored
 
 
 def _folder(tmp_path: Path) -> Path:
@@ -106,27 +40,98 @@ def test_a_page_is_asked_once_for_all_its_tests(tmp_path: Path) -> None:
     assert [first.id, second.id] == ["old/a_pg1", "old/a_pg2"]
     assert (second.images[0].page, second.images[0].size) == (2, (1024, 2048))
     scores = [
-        benchmark.score(sample, answered(sample.id, text), "")
+        benchmark.score(sample, answered(sample.id, text), WITHOUT_MATH)
         for sample, text in ((first, "words"), (second, "Title of\n\nPage 7"))
     ]
     assert [score.value for score in scores] == [1, 0.5]
-    table = {row.name: (row.value, row.n) for row in benchmark.table([first, second], scores, "")}
-    assert table == {"baseline": (1, 1), "headers": (0.5, 2), "Overall without math": (0.75, 3)}
+    table = {row.name: (row.value, row.n) for row in benchmark.table([first, second], scores, WITHOUT_MATH)}
+    assert table == {
+        "baseline": (1, 1),
+        "headers": (0.5, 2),
+        "Overall without math, 95 % from": (0.5, 3),
+        "Overall without math, 95 % to": (1, 3),
+        "Overall without math": (0.75, 3),
+    }
+
+
+def test_formulas_belong_to_the_official_figure(tmp_path: Path) -> None:
+    try:
+        require_tools()
+    except ResourceError as missing:
+        pytest.skip(f"formulas cannot be drawn here: {missing}")
+    benchmark = OlmOcrBench()
+    samples = benchmark.load(_folder(tmp_path))
+    scores = scored(benchmark, samples, ["words", "Title of $\\mathit{x}$"])
+    assert [score.value for score in scores] == [1, 1]
+    rows = benchmark.table(samples, scores, benchmark.profiles[0])
+    assert [(row.name, row.n) for row in rows if "95" not in row.name] == [
+        ("baseline", 1), ("headers", 2), ("math", 1), ("Overall", 4)]  # fmt: skip
+    assert rows[-1].value == 1
+
+
+def test_without_katex_the_official_figure_is_an_error_on_any_page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    first = OlmOcrBench().load(_folder(tmp_path))[0]
+    monkeypatch.setenv("OCRTUNE_KATEX", str(tmp_path))
+    with pytest.raises(ResourceError, match="katex"):
+        OlmOcrBench().score(first, answered(first.id, ""), OlmOcrBench.profiles[0])
+
+
+def test_a_test_is_passed_when_more_than_half_of_the_repeats_pass_it(tmp_path: Path) -> None:
+    benchmark = OlmOcrBench()
+    _, page = benchmark.load(_folder(tmp_path))
+    repeats = [page.model_copy(update={"id": f"{page.id}_repeat{k}"}) for k in (1, 2, 3, 4)]
+    replies = ["Title", "Title Page 7", "Title", "Page 7"]
+    for count, rate in ((1, 1), (2, 0.5), (3, 1), (4, 0.5)):
+        scores = scored(benchmark, repeats[:count], replies[:count], WITHOUT_MATH)
+        (row, *_) = benchmark.table(repeats[:count], scores, WITHOUT_MATH)
+        assert (row.name, row.value, row.n) == ("headers", rate, 2)
+
+
+def test_the_interval_is_that_of_tests_drawn_again_within_their_category() -> None:
+    benchmark = OlmOcrBench()
+    tests = [{"type": "present", "text": "a" if at < 20 else "b", "id": str(at), "category": "texts"} for at in range(25)]
+    tests += [{"type": "absent", "text": "b", "id": str(at), "category": "others"} for at in range(5)]
+    page = Sample(id="p", group="p", images=(ImageRef(path="p.pdf", page=1),), target=FieldsTarget(fields={"tests": tests}))
+    rows = {row.name: row.value for row in benchmark.table([page], scored(benchmark, [page], ["a"], WITHOUT_MATH), WITHOUT_MATH)}
+    assert rows["Overall without math"] == 0.9
+    assert rows["Overall without math, 95 % from"] == pytest.approx(0.82)  # half of what 15 to 23 of 25 are from 20
+    assert rows["Overall without math, 95 % to"] == pytest.approx(0.98)
+
+
+def test_a_pdf_that_no_test_names_must_be_read_too(tmp_path: Path) -> None:
+    folder = _folder(tmp_path) / "bench_data"
+    (folder / "pdfs" / "b.pdf").write_bytes((folder / "pdfs" / "old" / "a.pdf").read_bytes())
+    samples = OlmOcrBench().load(tmp_path)
+    assert [sample.id for sample in samples] == ["b_pg1", "old/a_pg1", "old/a_pg2"]
+
+
+@pytest.mark.parametrize(
+    ("rows", "said"),
+    [
+        ([{"pdf": "a.pdf", "id": "1", "type": "colour"}], "test 1: no such type"),
+        ([{"pdf": "a.pdf", "id": "1", "type": "baseline"}] * 2, "test 2: there is another test with the id 1"),
+        ([{"pdf": "a.pdf", "type": "baseline"}], "needs `pdf` and `id`"),
+    ],
+)
+def test_a_row_that_cannot_be_run_is_refused_with_its_place(rows: list[dict[str, str]], said: str, tmp_path: Path) -> None:
+    (tmp_path / "tests.jsonl").write_text("\n\n" + "\n".join(map(json.dumps, rows)))
+    with pytest.raises(InputError, match=said):
+        OlmOcrBench().load(tmp_path)
 
 
 def test_a_failed_request_passes_not_even_what_must_be_absent(tmp_path: Path) -> None:
     benchmark = OlmOcrBench()
     _, sample = benchmark.load(_folder(tmp_path))
-    assert benchmark.score(sample, answered(sample.id, ""), "").value == 0.5
-    assert benchmark.score(sample, answered(sample.id, None), "").value == 0
+    assert benchmark.score(sample, answered(sample.id, ""), WITHOUT_MATH).value == 0.5
+    assert benchmark.score(sample, answered(sample.id, None), WITHOUT_MATH).value == 0
 
 
 def test_formulas_alone_are_unscored_with_the_reason(tmp_path: Path) -> None:
     (tmp_path / "math.jsonl").write_text(json.dumps({"pdf": "a.pdf", "page": 2, "id": "3", "type": "math", "math": "x"}))
     sample = OlmOcrBench().load(tmp_path)[-1]
-    score = OlmOcrBench().score(sample, answered(sample.id, "x"), "")
+    score = OlmOcrBench().score(sample, answered(sample.id, "x"), WITHOUT_MATH)
     assert score.value is None
-    assert "not run" in str(score.why)
+    assert "does not run" in str(score.why)
 
 
 def test_a_folder_without_tests_is_refused(tmp_path: Path) -> None:
