@@ -128,12 +128,12 @@ def _assignable(choices: Sequence[Sequence[int]], own: Neighbours, others: Neigh
 
     untried = [fitting(0)] if choices else []
     while untried and len(taken) < len(choices) and steps < MOST_STEPS:
-        at = next(untried[-1], None)
-        if at is None:
+        following = next(untried[-1], None)
+        if following is None:
             untried.pop()
             del taken[len(untried) - 1 :]
             continue
-        taken.append(at)
+        taken.append(following)
         if len(taken) < len(choices):
             untried.append(fitting(len(taken)))
     return len(taken) == len(choices)
