@@ -47,6 +47,7 @@ def analyse(
         (piece for s in levelled([s for s in spans if s.text.strip()]) for piece in pieces(s)),
         key=lambda s: (s.box, s.text, s.size),
     )
+    rules = [rule for rule in rules if not _is_stroke(rule, written)]
     parts: list[_Part] = []
     boxes = [s.box for s in written] + list(pictures)
     pages = halves(boxes, size)
@@ -58,6 +59,18 @@ def analyse(
         frame = _frame(len(half) < len(boxes), [boxes[i] for i in half], size)
         parts += _Frame(frame, size).parts(here, rules, shown)
     return tuple(_region(part, size) for part in parts)
+
+
+def _is_stroke(rule: Rule, spans: Sequence[Span]) -> bool:
+    """Whether a line of a picture is a stroke of letters, or of two that touch: short, and inside a piece of text."""
+    long = max(rule.box[2] - rule.box[0], rule.box[3] - rule.box[1])
+    return any(
+        long < 3 * s.size
+        and s.box[0] <= rule.box[0]
+        and rule.box[2] <= s.box[2]
+        and s.box[1] <= rule.box[1] <= rule.box[3] <= s.box[3]
+        for s in spans
+    )
 
 
 def _runs_down(spans: Sequence[Span]) -> bool:

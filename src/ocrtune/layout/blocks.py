@@ -20,6 +20,7 @@ SHORT = 0.6  # of the column's width: a numbered line up to this long is a headi
 HEADED = re.compile(
     r"[一二三四五六七八九十]{1,3}[、.．]\s*\S|第[一二三四五六七八九十百\d]{1,4}[章节節编編部]|\d{1,2}(\.\d{1,2}){1,3}\.?\s+\S"
 )
+CLAUSE = re.compile(r"(\d{1,2}(?:\.\d{1,2}){1,3})\.?\s*[^\W\d]")
 USUAL_LEADING = 1.25  # letter heights, for pages with too few lines to tell
 
 
@@ -84,10 +85,17 @@ def _chains(lines: Sequence[Line], rules: Sequence[Rule]) -> list[list[Line]]:
             follows[one] = others[0]
     out = []
     for start in sorted(set(range(len(lines))) - set(follows.values())):
-        chain = [start]
-        while chain[-1] in follows:
-            chain.append(follows[chain[-1]])
-        out.append([lines[i] for i in chain])
+        chain = [lines[start]]
+        bold, at = lines[start].bold, start
+        while at in follows:
+            at = follows[at]
+            now = bold if lines[at].bold is None else lines[at].bold
+            if bold is not None and now != bold:  # between them stand lines too short to tell
+                out.append(chain)
+                chain = []
+            chain.append(lines[at])
+            bold = now
+        out.append(chain)
     return out
 
 
@@ -196,7 +204,18 @@ def _item_starts(chain: Sequence[Line]) -> set[int]:
         hanging = at + 1 < len(chain) and chain[at + 1].box[0] > chain[at].box[0] + INDENT * chain[at].size
         if peers or hanging:
             starts.add(at)
-    return starts
+    return starts | _clauses(chain)
+
+
+def _clauses(chain: Sequence[Line]) -> set[int]:
+    """Lines that begin a clause of a contract: `2.1.` where `2.2.` follows at the same edge."""
+    found = {at: [int(n) for n in m[1].split(".")] for at, line in enumerate(chain) if (m := CLAUSE.match(line.text))}
+    out = set()
+    for (at, number), (next_at, next_number) in pairwise(found.items()):
+        level = abs(chain[at].box[0] - chain[next_at].box[0]) < 0.7 * chain[at].size
+        if level and next_number == [*number[:-1], number[-1] + 1]:
+            out |= {at, next_at}
+    return out
 
 
 def _is_dash_inside(chain: Sequence[Line], at: int) -> bool:

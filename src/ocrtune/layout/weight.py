@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from ocrtune.layout.lines import is_wide, levelled
 from ocrtune.layout.parts import Span, usual
 
 if TYPE_CHECKING:
     from PIL.Image import Image
 
-HEAVIER = 1.3  # times the usual stroke, both measured in letter heights
+HEAVIER, HEAVIER_WIDE = 1.3, 1.22  # times the usual stroke, both measured in letter heights; of full-width letters
 FAINT = 20.0  # grey levels by which ink differs from the paper at least
 FEWEST, SHORTEST = 150, 3  # letters on a page that say what is usual, and in a line that can be judged
 
@@ -20,12 +21,14 @@ def weighed(image: Image, spans: Sequence[Span]) -> list[Span]:
     letters = [float(sum(c.isalnum() for c in span.text)) for span in spans]
     if sum(letters) < FEWEST:
         return list(spans)
-    strokes = _strokes(image, spans)
+    strokes = _strokes(image, levelled(spans))  # measured heights vary from line to line by more than strokes do
     judged = [n >= SHORTEST and stroke is not None for n, stroke in zip(letters, strokes, strict=True)]
     known = [(stroke or 0.0, n) for stroke, n, ok in zip(strokes, letters, judged, strict=True) if ok]
     middle = usual([stroke for stroke, _ in known], [n for _, n in known])
     return [
-        span._replace(bold=stroke > HEAVIER * middle) if ok and stroke is not None else span
+        span._replace(bold=stroke > (HEAVIER_WIDE if any(map(is_wide, span.text)) else HEAVIER) * middle)
+        if ok and stroke is not None
+        else span
         for span, stroke, ok in zip(spans, strokes, judged, strict=True)
     ]
 
