@@ -121,7 +121,7 @@ class Auto(Pooled):
         turn = _lies(stance)
         best = self._best(ways(script, self._there, self._data), prompt, turn)
         why = f"{reason}; {script or 'unknown'} script"
-        if best.way.lacks:
+        if best.way.lacks and best.doubtful:
             why += "; " + self._hint(script or "", best.way.lacks)
         elif best.answer.why:
             why += "; " + best.answer.why

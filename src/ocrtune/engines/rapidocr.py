@@ -31,6 +31,8 @@ TUNED = {
     "Global.log_level": "error",
 }
 LINE_HEIGHT = 120  # pixels; a flat picture up to this height in which nothing is detected is taken as one line
+THINNEST = 50  # long side / short side; from about 60 on the detector rounds the short one to nothing
+LEAST_HEIGHT = 8  # pixels of a line that can be read
 LINE_ASPECT = 2.0  # width / height from which on a picture is flat
 PAGE_HEIGHT = 400  # pixels from which on a picture is a page; its width is then reduced to NARROW
 NARROW = 0.75  # reading takes as long as lines are wide, and letters as narrow as this are read as well: CER 0.47 % at 1 and
@@ -82,7 +84,7 @@ class RapidOcr(Seeing):
 
     def lines(self, image: Image) -> str:
         pixels, reader = pixels_of(_narrow(image)), self._reader()
-        found = reader(pixels, use_det=True, use_rec=True, use_cls=False, return_word_box=False, text_score=KEPT)
+        found = reader(_padded(pixels), use_det=True, use_rec=True, use_cls=False, return_word_box=False, text_score=KEPT)
         if found.txts:
             return "\n".join(rows(pieces(found)))
         return read_whole(reader, pixels)[0] if _is_line(image) else ""
@@ -125,7 +127,7 @@ def _narrow(image: Image) -> Image:
 
 
 def _is_line(image: Image) -> bool:
-    return image.height <= LINE_HEIGHT and image.width >= LINE_ASPECT * image.height
+    return LEAST_HEIGHT <= image.height <= LINE_HEIGHT and image.width >= LINE_ASPECT * image.height
 
 
 def _loaded() -> Any:
@@ -137,4 +139,14 @@ def _loaded() -> Any:
 
 def _asked(reader: Any, pixels: Any) -> Any:
     """Everything that was found; weak lines too, for they say how the page stands."""
-    return reader(pixels, use_det=True, use_rec=True, use_cls=False, return_word_box=True, text_score=0.0)
+    return reader(_padded(pixels), use_det=True, use_rec=True, use_cls=False, return_word_box=True, text_score=0.0)
+
+
+def _padded(pixels: Any) -> Any:
+    """With white below or to the right of a strip so thin that the detector, which shrinks it, would see none of it."""
+    import numpy as np
+
+    tall, wide = pixels.shape[:2]
+    least = -(-max(tall, wide) // THINNEST)
+    missing = (max(least - tall, 0), max(least - wide, 0))
+    return np.pad(pixels, ((0, missing[0]), (0, missing[1]), (0, 0)), constant_values=255) if any(missing) else pixels

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 POINTS = 72.0
 ORIENTATION = 0x0112  # EXIF tag
+SHORTEST, LONGEST = 3.0, 14_400.0  # points of a page that a PDF may have
 A4_LONG = 11.69  # inches; pictures that do not say their dpi become about this long
 PLACEHOLDERS = (72, 96)  # dpi that programs write where they do not know
 LIKELY_LONGEST = 20.0  # inches, for pictures with such dpi
@@ -225,6 +226,8 @@ def add_page(pdf: Any, picture: Raster, turn: int) -> Any:
     import pikepdf
 
     width, height = (picture.width, picture.height) if turn % 180 == 0 else (picture.height, picture.width)
+    scale = min(1.0, LONGEST / max(width, height))
+    width, height = max(width * scale, SHORTEST), max(height * scale, SHORTEST)
     entries = {key: _object(value) for key, value in picture.entries.items()}
     stream = pikepdf.Stream(pdf, picture.content)
     for key, value in entries.items():

@@ -75,6 +75,7 @@ class Bindery:
         self.documents: dict[str, Document] = {}
         self.notes: list[Note] = []
         self.files: list[Path] = []
+        self.unwritten = 0  # documents in a format
 
     @contextlib.contextmanager
     def at_work(self) -> Iterator[None]:
@@ -108,6 +109,11 @@ class Bindery:
             except OcrtuneError as error:
                 hint = f" ({error.hint})" if error.hint else ""
                 log.warning("%s was not written as %s: %s%s", stem, exporter.name, error, hint)
+                self.unwritten += 1
+            except Exception as error:  # the other formats and documents are worth more
+                log.warning("%s was not written as %s: unexpected %s: %s", stem, exporter.name, type(error).__name__, error,
+                            exc_info=error)  # fmt: skip
+                self.unwritten += 1
         return files
 
 

@@ -175,9 +175,10 @@ def _finish(bindery: Bindery, into: RunDir, review: Path | None) -> Parsed:
     if len(failed) > NAMED:
         log.warning("and %s more, listed in %s", _pages_of(len(failed) - NAMED), into.path / contents)
     log.info("read by %s", read_by(bindery.notes))
-    message = f"{found.failed} of {_pages_of(found.pages)} failed" if found.failed else None
+    faults = [f"{found.failed} of {_pages_of(found.pages)} failed"] if found.failed else []
+    faults += [f"{bindery.unwritten} files were not written"] if bindery.unwritten else []
     roles = {} if review is None else {"review": REVIEW}
-    into.finish("partial" if found.failed else "done", message=message, index=contents, predictions=PREDICTIONS,
+    into.finish("partial" if faults else "done", message="; ".join(faults) or None, index=contents, predictions=PREDICTIONS,
                 documents=DOCUMENTS, **roles)  # fmt: skip
     log.info(
         "%s read, %d failed; documents are in %s", _pages_of(found.pages - found.failed), found.failed, into.path / DOCUMENTS

@@ -70,6 +70,13 @@ class TestRapidOcr:
         answers = read(RapidOcr(EngineOptions()), *sorted((LINES / "images").iterdir()))
         assert all(answer.error is None for answer in answers), [a.error for a in answers if a.error]
 
+    @pytest.mark.parametrize("size", [(1, 1), (3000, 2), (2, 3000), (9000, 90)])
+    @pytest.mark.parametrize("layout", [True, False])
+    def test_strips_without_text_are_empty(self, size: tuple[int, int], layout: bool, tmp_path: Path) -> None:
+        Image.new("L", size, 255).save(tmp_path / "strip.png")
+        (answer,) = read(RapidOcr(EngineOptions(layout=layout)), tmp_path / "strip.png")
+        assert answer.error is None and answer.text in ("", "[]")
+
     def test_boxes_become_rows_from_left_to_right(self) -> None:
         pieces = [Piece("right", 90, 11, 29), Piece("below", 5, 40, 60), Piece("left", 5, 10, 30)]
         assert rows(pieces) == ["left right", "below"]

@@ -256,6 +256,14 @@ def test_every_kind_of_picture_keeps_its_pixels(kind: str, tmp_path: Path) -> No
     assert difference.mean() < (20 if mode == "CMYK" else 6)  # programs differ in how they smooth, and how ink becomes light
 
 
+@pytest.mark.parametrize("size", [(1, 1), (3000, 2), (2, 3000)])
+def test_a_picture_of_any_shape_becomes_a_page_that_a_pdf_may_have(size: tuple[int, int], tmp_path: Path) -> None:
+    Image.new("L", size, 90).save(tmp_path / "strip.png", dpi=(10, 10))
+    with pikepdf.open(io.BytesIO(searchable(as_document(tmp_path / "strip.png", (), size)))) as made:
+        _, _, width, height = (float(value) for value in made.pages[0].mediabox)
+    assert 3 <= width <= 14_400 and 3 <= height <= 14_400
+
+
 def test_a_black_and_white_scan_becomes_no_larger_than_a_fax(tmp_path: Path) -> None:
     scan = drawn("en").image.convert("1", dither=Image.Dither.NONE)
     file = tmp_path / "scan.tif"

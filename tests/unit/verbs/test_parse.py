@@ -14,6 +14,7 @@ from PIL import Image
 from ocrtune.core import Document, Prediction
 from ocrtune.core.parsed import ParsedDocument
 from ocrtune.errors import InputError
+from ocrtune.exporters.markdown import Markdown
 from ocrtune.rendering import picture
 from ocrtune.runs import RunDir
 from ocrtune.verbs import parse
@@ -190,6 +191,21 @@ def test_the_index_says_which_file_became_which_document(parsed: Parse, tmp_path
     assert rows[2].startswith("| [scan a_b](documents/scan%20a_b/) |") and "x/scan a\\|b.pdf | 2 | echo" in rows[2]
     assert "scan%20a_b-2/" in rows[3] and "y/scan a" in rows[3]
     assert [row.partition(":")[0] for row in rows[7:]] == ["- scan a_b, page 2", "- scan a_b-2, page 2"]
+
+
+def test_a_format_whose_writer_breaks_is_named_and_the_others_are_written(
+    parsed: Parse, tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_: Any) -> None:
+        raise ValueError("no such thing")
+
+    monkeypatch.setattr(Markdown, "export", broken)
+    run, _ = parsed(write_image(tmp_path / "a.png"), formats=["md", "txt", "json"])
+    assert "a was not written as md: unexpected ValueError: no such thing" in caplog.text
+    assert (run.path / "documents/a/a.txt").is_file() and run.status == "partial"
+    monkeypatch.undo()
+    run, _ = parsed(tmp_path / "a.png", formats=["md", "txt", "json"])
+    assert (run.path / "documents/a/a.md").is_file() and run.status == "done"
 
 
 def test_files_of_the_same_name_keep_apart(parsed: Parse, tmp_path: Path) -> None:
