@@ -14,8 +14,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from rapidfuzz.distance import Levenshtein
 
-from ocrtune.benchmarks._assignment import assigned
 from ocrtune.benchmarks._omni_reading import FORMULA, IGNORED, Found, Truth, split_found
+from ocrtune.scoring.assignment import assigned
 from ocrtune.scoring.text import ned
 
 SURE = 0.25  # below it two blocks are the same

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, ClassVar, NamedTuple
 
-from ocrtune.benchmarks._assignment import assigned
+from ocrtune.scoring.assignment import assigned
 from ocrtune.benchmarks._files import Origin
 from ocrtune.benchmarks._omni_matching import Matched, match
 from ocrtune.benchmarks._omni_reading import FORMULA, IGNORED, Found, Table, annotated, cell_texts, read_markdown

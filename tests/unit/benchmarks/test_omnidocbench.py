@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from ocrtune.benchmarks._assignment import assigned
+from ocrtune.scoring.assignment import assigned
 from ocrtune.benchmarks._omni_reading import read_markdown
 from ocrtune.benchmarks.omnidocbench import EDIT, FULL, OmniDocBench, page_of
 from ocrtune.core import Sample, Score
