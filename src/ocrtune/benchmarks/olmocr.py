@@ -49,7 +49,7 @@ class OlmOcrBench:
         revision = {"revision": root.name} if place is None else {}
         return [sample.model_copy(update={"tags": {**sample.tags, **revision}}) for sample in samples]
 
-    def describe(self) -> dict[str, str]:
+    def describe(self, profile: str) -> dict[str, str]:
         return {"not run": "math, footnote"}
 
     def score(self, sample: Sample, prediction: Prediction, profile: str) -> Score:

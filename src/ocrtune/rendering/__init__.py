@@ -23,7 +23,20 @@ from ocrtune.rendering._wire import Message
 if TYPE_CHECKING:
     from PIL.Image import Image
 
-__all__ = ["Encoded", "Kind", "TextLayer", "encoded", "kind", "pages", "password_of", "picture", "submit", "text_layer", "transparent", "unlock"]
+__all__ = [
+    "Encoded",
+    "Kind",
+    "TextLayer",
+    "encoded",
+    "kind",
+    "pages",
+    "password_of",
+    "picture",
+    "submit",
+    "text_layer",
+    "transparent",
+    "unlock",
+]
 
 _passwords: dict[str, str] = {}
 _passwords_lock = threading.Lock()

@@ -10,31 +10,29 @@ import re
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
+from ocrtune.scoring._cdm_names import commands
+
 STEP = 15  # of a colour channel
 LEVELS = 255 // STEP + 1
 MOST_COLOURS = 5801
 
-_OVER = frozenset(  # drawn themselves, over or under one group
-    "\\widetilde \\overline \\hat \\widehat \\tilde \\Tilde \\dot \\bar \\vec \\underline \\underbrace \\check \\breve \\Bar \\Vec "
-    "\\mathring \\ddot".split()
+_OVER = commands(  # drawn themselves, over or under one group
+    "widetilde overline hat widehat tilde Tilde dot bar vec underline underbrace check breve Bar Vec mathring ddot"
 )
-_FACES = frozenset(  # not seen themselves, before one group
-    "\\boldsymbol \\pmb \\textbf \\mathrm \\mathbf \\mathbb \\mathcal \\textmd \\texttt \\textnormal \\text \\textit \\textup "
-    "\\mathop \\mathbin \\smash \\operatorname \\textrm \\mathfrak \\emph \\textsf \\textsc".split()
+_FACES = commands(  # not seen themselves, before one group
+    "boldsymbol pmb textbf mathrm mathbf mathbb mathcal textmd texttt textnormal text textit textup mathop mathbin smash "
+    "operatorname textrm mathfrak emph textsf textsc"
 )
-_FRACTIONS = frozenset(("\\frac", "\\binom"))
-_STACKS = frozenset(("\\overset", "\\underset", "\\stackrel"))
-_OPTIONAL = frozenset(("\\xrightarrow", "\\xleftarrow", "\\sqrt"))  # \xxx[...]{...}
-_CELLS = frozenset(("\\multicolumn", "\\multirow"))
-_HIDDEN = frozenset(("\\fontfamily", "\\vphantom", "\\phantom", "\\rowcolor", "\\ref"))
-_UNSEEN = _STACKS | frozenset(
-    "\\ \\\\ \\index \\a & $ \\multirow \\def \\raggedright \\url \\cr \\ensuremath \\left \\right \\mathchoice \\scriptstyle "
-    "\\displaystyle \\qquad \\quad \\, \\! ~ \\boldmath".split()
-)
-_MARKS = re.compile(
-    r"[{}\[\]^_]|\\begin\{.*?\}|\\end\{.*?\}|\\.*rule.*|\\.*line.*|\[[\-.0-9]+[epm][xtm]\]"
-)
-SAFE = _OVER | _FACES | _FRACTIONS | _STACKS | _OPTIONAL | frozenset(("\\vphantom", "\\phantom", "\\operatorname*"))
+_FRACTIONS = commands("frac binom")
+_STACKS = commands("overset underset stackrel")
+_OPTIONAL = commands("xrightarrow xleftarrow sqrt")  # \\xxx[...]{...}
+_CELLS = commands("multicolumn multirow")
+_HIDDEN = commands("fontfamily vphantom phantom rowcolor ref")
+_UNSEEN = _STACKS | {"\\", "\\\\", "&", "$", "~"} | commands(
+    "index a multirow def raggedright url cr ensuremath left right mathchoice scriptstyle displaystyle qquad quad , ! boldmath"
+)  # fmt: skip
+_MARKS = re.compile(r"[{}\[\]^_]|\\begin\{.*?\}|\\end\{.*?\}|\\.*rule.*|\\.*line.*|\[[\-.0-9]+[epm][xtm]\]")
+SAFE = _OVER | _FACES | _FRACTIONS | _STACKS | _OPTIONAL | commands("vphantom phantom operatorname*")
 
 
 class Coloured(NamedTuple):

@@ -2,7 +2,7 @@
 
 The published metric pipes each formula through node. Newer versions of KaTeX know more commands and would write other words,
 so what counts is this one grammar. It takes every command that it does not know as a letter, has few environments, and gives
-up (`Unread`) on colours, on `&` outside of an array and on braces that do not match.
+up (`UnreadError`) on colours, on `&` outside of an array and on braces that do not match.
 """
 
 from __future__ import annotations
@@ -23,18 +23,17 @@ _SIZE = re.compile(r"\s*(-?)\s*(\d+(?:\.\d*)?|\.\d+)\s*([a-z]{2})")
 _BLANKS = re.compile(r"\s*")
 _CLOSING = frozenset(("}", "\\end", "\\right", "&", "\\\\", "\\cr"))
 _FENCES = {
-    **{"pmatrix": ("(", ")"), "bmatrix": ("[", "]"), "Bmatrix": ("\\{", "\\}"), "vmatrix": ("|", "|")},
-    **{"Vmatrix": ("\\Vert", "\\Vert"), "cases": ("\\{", "."), "picture": ("\\{", ".")},
-}
+    "pmatrix": ("(", ")"), "bmatrix": ("[", "]"), "Bmatrix": ("\\{", "\\}"), "vmatrix": ("|", "|"),
+    "Vmatrix": ("\\Vert", "\\Vert"), "cases": ("\\{", "."), "picture": ("\\{", "."),
+}  # fmt: skip
 _COLUMNS: dict[str, list[str] | None] = {"cases": ["l", "l"], "picture": ["l", "l"]}
-_BRACKETS = frozenset(
-    "( ) [ \\lbrack ] \\rbrack \\{ \\lbrace \\} \\rbrace \\lfloor \\rfloor \\lceil \\rceil < > \\langle \\rangle \\lt \\gt "
-    "\\lvert \\rvert \\lVert \\rVert \\lgroup \\rgroup \\lmoustache \\rmoustache / \\backslash | \\vert \\| \\Vert \\uparrow "
-    "\\Uparrow \\downarrow \\Downarrow \\updownarrow \\Updownarrow .".split()
+_BRACKETS = frozenset("()[]<>/|.") | names.commands(
+    "lbrack rbrack { lbrace } rbrace lfloor rfloor lceil rceil langle rangle lt gt lvert rvert lVert rVert lgroup rgroup "
+    "lmoustache rmoustache backslash vert | Vert uparrow Uparrow downarrow Downarrow updownarrow Updownarrow"
 )
 
 
-class Unread(ValueError):
+class UnreadError(ValueError):
     """Not a formula by this grammar."""
 
 
@@ -65,7 +64,9 @@ def _commands() -> dict[str, _Command]:
     known |= {name: _Command("fraction", 2, greed=2) for name in names.FRACTIONS}
     known |= {name: _Command("sized", 1) for name in names.SIZED} | {name: _Command("fence", 1) for name in ("\\left", "\\right")}
     known |= {name: _Command("size") for name in names.SIZES} | {name: _Command("style") for name in names.STYLES}
-    known |= {name: _Command("font", 1, greed=2) for name in names.FONTS} | {name: _Command("accent", 1) for name in names.ACCENTS}
+    known |= {name: _Command("font", 1, greed=2) for name in names.FONTS} | {
+        name: _Command("accent", 1) for name in names.ACCENTS
+    }
     known |= {name: _Command("text", 1, greed=2) for name in names.TEXTS}
     known |= {name: _Command("line", 1) for name in ("\\overline", "\\underline")}
     known |= {name: _Command("lap", 1) for name in ("\\llap", "\\rlap")}
@@ -84,14 +85,14 @@ COMMANDS = _commands()
 
 
 def parsed(formula: str) -> list[Node]:
-    """Raises Unread."""
+    """Raises UnreadError."""
     reader = _Reader(formula)
     try:
         found = reader.expression()
     except RecursionError:
-        raise Unread("too deep") from None
+        raise UnreadError("too deep") from None
     if reader.next is not None:
-        raise Unread(f"{reader.next} stands alone")
+        raise UnreadError(f"{reader.next} stands alone")
     return found
 
 
@@ -107,7 +108,7 @@ class _Reader:
         while at < len(self.formula):
             match = _TOKEN.match(self.formula, at)
             if match is None:
-                raise Unread(f"{self.formula[at]!r} cannot be read")
+                raise UnreadError(f"{self.formula[at]!r} cannot be read")
             at = match.end()
             if match.group(2) or self.text:
                 self.next, self.after = match.group(2) or " ", at
@@ -124,7 +125,7 @@ class _Reader:
 
     def expect(self, wanted: str) -> None:
         if self.next != wanted:
-            raise Unread(f"{wanted} is missing")
+            raise UnreadError(f"{wanted} is missing")
         self.take()
 
     def expression(self, *, until: str | None = None, before_infix: bool = False) -> list[Node]:
@@ -160,7 +161,7 @@ class _Reader:
                     self.take()
                     above.parts.append(Node("symbol", "\\prime"))
             elif base is None or base.kind != "operator":
-                raise Unread("limits of no operator")
+                raise UnreadError("limits of no operator")
             else:
                 base.limits = mark == "\\limits"
         return Node("scripts", arguments=[base, below, above]) if above or below else base
@@ -191,7 +192,7 @@ class _Reader:
         opened = self._call("\\left")
         parts = self.expression()
         if self.next != "\\right":
-            raise Unread("\\left without \\right")
+            raise UnreadError("\\left without \\right")
         closed = self._call(self.take())
         return Node("fenced", parts=parts, arguments=[opened, closed])
 
@@ -205,12 +206,12 @@ class _Reader:
         name = self._call("\\begin").text
         made = self._array(name)
         if self.next != "\\end" or self._call(self.take()).text != name:
-            raise Unread(f"{name} does not end")
+            raise UnreadError(f"{name} does not end")
         return made
 
     def _array(self, name: str) -> Node:
         if name not in ("array", "matrix", "aligned", *_FENCES):
-            raise Unread(f"no environment {name}")
+            raise UnreadError(f"no environment {name}")
         made = Node("array", columns=_COLUMNS.get(name))
         if name == "array":
             given = self._due(self._group(), 1)
@@ -239,7 +240,7 @@ class _Reader:
             elif self.next in ("\\end", "}"):
                 return rows
             else:
-                raise Unread("a row does not end")
+                raise UnreadError("a row does not end")
 
     def _group(self) -> Node | str | None:
         """A group in braces or a symbol; the bare name if it is a command."""
@@ -267,19 +268,19 @@ class _Reader:
         """An argument. Upstream's slip: a command that would need braces is dropped, and the argument before stands twice."""
         if not isinstance(found, str):
             if found is None:
-                raise Unread("a group is missing")
+                raise UnreadError("a group is missing")
             return found
         if COMMANDS[found].greed > greed:
             return self._call(found)
         if not before or before[-1] is None:
-            raise Unread(f"{found} needs braces here")
+            raise UnreadError(f"{found} needs braces here")
         return before[-1]
 
     def _call(self, name: str) -> Node:
         """A command, its name taken already, with its arguments."""
         kind, takes, optional, greed = COMMANDS[name]
         if kind in ("colour", "size", "style"):
-            raise Unread(f"{name} cannot be written")
+            raise UnreadError(f"{name} cannot be written")
         if kind == "rule":
             sizes = [self._size("[", "]"), self._size("{", "}"), self._size("{", "}")]
             return Node("rule", f"\\rule {{ {sizes[1]} }} {{ {sizes[2]} }} ")
@@ -311,14 +312,14 @@ class _Reader:
         return found
 
     def _size(self, opening: str, closing: str) -> str | None:
-        """"1.5 cm" in the given brackets; None where the optional one is absent."""
+        """ "1.5 cm" in the given brackets; None where the optional one is absent."""
         if self.next != opening:
             if opening == "[":
                 return None
-            raise Unread("a size is missing")
+            raise UnreadError("a size is missing")
         match = _SIZE.match(self.formula, self.after)
         if match is None:
-            raise Unread("this is no size")
+            raise UnreadError("this is no size")
         self.at = match.end()
         self._look()
         self.expect(closing)
@@ -331,9 +332,11 @@ def _with_fractions(found: list[Node]) -> list[Node]:
     if not places:
         return found
     if len(places) > 1:
-        raise Unread("two fractions in one group")
+        raise UnreadError("two fractions in one group")
     (at,) = places
-    sides = [side[0] if [n.kind for n in side] == ["group"] else Node("group", parts=side) for side in (found[:at], found[at + 1 :])]
+    sides = [
+        side[0] if [n.kind for n in side] == ["group"] else Node("group", parts=side) for side in (found[:at], found[at + 1 :])
+    ]
     return [Node("fraction", "\\frac" if found[at].text == "\\over" else "\\binom", arguments=list(sides))]
 
 
@@ -344,14 +347,14 @@ def _as_it_is(made: Node) -> Node:
 def _bracketed(made: Node) -> Node:
     (bracket,) = made.arguments
     if bracket is None or bracket.text not in _BRACKETS or bracket.kind not in ("symbol", "letter"):
-        raise Unread(f"no bracket after {made.text}")
+        raise UnreadError(f"no bracket after {made.text}")
     return Node(made.kind, bracket.text if made.kind == "fence" else f"{made.text} {bracket.text}")
 
 
 def _named(made: Node) -> Node:
     (name,) = made.arguments
     if name is None or name.kind != "group":
-        raise Unread("an environment without a name")
+        raise UnreadError("an environment without a name")
     return Node("environment", "".join(piece.text for piece in name.parts))
 
 

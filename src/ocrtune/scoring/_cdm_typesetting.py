@@ -31,7 +31,7 @@ from ocrtune.scoring._cdm_words import words
 PROGRAM = "xelatex"
 FONTS = ("Source Han Sans SC", "Noto Sans CJK SC", "FandolHei-Regular.otf")  # the authors' first
 PACKAGES = "texlive-xetex texlive-latex-extra texlive-lang-chinese"
-INSTALL = f"Debian, Ubuntu: apt install --no-install-recommends {PACKAGES} fonts-noto-cjk; elsewhere: TeX Live with xetex, was and xecjk"
+INSTALL = f"apt install --no-install-recommends {PACKAGES} fonts-noto-cjk; elsewhere TeX Live with xetex, was and xecjk"
 DPI = 200.0
 MARGIN = 8  # pixels around what is drawn
 FAINT = 32  # of 255: a pixel that is covered less is not drawn; Ghostscript, which upstream sees through, has 16 levels
@@ -39,17 +39,12 @@ PATIENCE = 30.0  # seconds for one formula
 TOGETHER = 40  # formulas in one run
 MEMORY, DISK = 2 << 30, 64 << 20  # bytes of one run
 PAPERS = ((1300, 3), (600, 4), (-1, 5))  # with more words than that, the paper is so large: A3, A4, A5
-_HARMLESS = frozenset(
-    "varGamma varDelta varTheta varLambda varXi varPi varSigma varUpsilon varPhi varPsi varOmega boxed textcircled bm cancel degree "
-    "iiiint dotsc dotsb dotsm dotsi dotso hdots bmod pmod mod substack middle limits nolimits hspace vdots iddots colon implies impliedby "
-    "iff ldots sqrt overline underline rule over choose left right lvert llbracket rrbracket complement textdegree celsius".split()
-)
-_UNSURE = frozenset("\\label \\comment \\atop \\fbox \\tag \\makebox \\raisebox \\framebox \\circle \\line \\put \\noalign".split())
 _KNOWN = (
     names.OPERATORS | names.FRACTIONS | names.SIZED | names.SIZES | names.STYLES | names.FONTS | names.ACCENTS | names.TEXTS
-    | names.SYMBOLS | names.MATHORDS | SAFE | {f"\\{name}" for name in _HARMLESS} | {"\\\\", "\\begin{array}", "\\end{array}"}
-) - _UNSURE - {"\\(", "\\)", "\\hline", "\\do", "\\em", "\\tt", "\\sf", "\\hskip", "\\unitlength", "\\cases"}  # fmt: skip
+    | names.SYMBOLS | names.MATHORDS | names.HARMLESS | SAFE | {"\\\\", "\\begin{array}", "\\end{array}"}
+) - names.WIDE  # fmt: skip
 _COMMAND = re.compile(r"\\(?:begin\{array\}|end\{array\}|[a-zA-Z]+\*?|.)", re.DOTALL)
+_BRACKETED = re.compile(r"\\\[ ((?:(?!\\[\[\]]).)+) \\\]")
 _MARK = re.compile(r"^cdm:(\d+):(\d+)$", re.MULTILINE)
 _HEAD = r"""\documentclass[12pt]{article}
 \usepackage[landscape]{geometry}
@@ -94,11 +89,15 @@ class Typeset(NamedTuple):
     size: tuple[int, int]
 
 
-@cache
 def tools() -> Tools:
     """Raises ResourceError that names what is missing and how it is installed."""
     if shutil.which(PROGRAM) is None:
         raise ResourceError(f"CDM sets formulas with TeX, and {PROGRAM} cannot be found", hint=INSTALL)
+    return _tried()
+
+
+@cache
+def _tried() -> Tools:
     asked = "".join(f"\\IfFontExistsTF{{{font}}}{{\\typeout{{cdm font {font}}}}}{{}}\n" for font in _installed())
     with tempfile.TemporaryDirectory(prefix="cdm-") as folder:
         log = _run(Path(folder), f"{_PROBE}{asked}{_TAIL}", 2 * PATIENCE)
@@ -145,9 +144,16 @@ def typeset(formulas: Iterable[str]) -> dict[str, Typeset | None]:
 
 
 def _prepared(formula: str) -> tuple[bool, Coloured | None]:
-    """The formula in colours, and whether it is of known commands only."""
+    """The formula in colours, and whether it is of known commands only.
+
+    Brackets of a displayed formula around it go: TeX complains of them and draws nothing, so that boxes are the same (but for
+    those of a tag, which the closing one draws).
+    """
     text = formula.replace("\n", " ").replace("\\%", "<PERCENTAGETOKEN>")
     found = words(text)
+    bracketed = found and _BRACKETED.fullmatch(found)
+    if bracketed and "\\tag" not in bracketed.group(1):
+        found = bracketed.group(1)
     try:
         source = coloured((found or text).replace("< P E R C E N T A G E T O K E N >", "\\%"))
     except (ValueError, IndexError):
@@ -195,7 +201,14 @@ def _run(folder: Path, source: str, seconds: float) -> str:
     """TeX's log; whatever there is of it."""
     (folder / "cdm.tex").write_text(source, "utf-8", errors="replace")
     command = [PROGRAM, "-interaction=nonstopmode", "-no-shell-escape", "cdm.tex"]
-    quiet = {**os.environ, "openin_any": "p", "openout_any": "p", "shell_escape": "f", "TEXMFOUTPUT": "", "max_print_line": "1000"}
+    quiet = {
+        **os.environ,
+        "openin_any": "p",
+        "openout_any": "p",
+        "shell_escape": "f",
+        "TEXMFOUTPUT": "",
+        "max_print_line": "1000",
+    }
     try:
         child = subprocess.Popen(command, cwd=folder, env=quiet, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
                                  stderr=subprocess.DEVNULL, start_new_session=True)  # fmt: skip

@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Sequence
 
-from ocrtune.scoring._cdm_grammar import Node, Unread, parsed
-from ocrtune.scoring._cdm_names import BIG_SYMBOLS, FONT_ALIASES
+from ocrtune.scoring._cdm_grammar import Node, UnreadError, parsed
+from ocrtune.scoring._cdm_names import BIG_SYMBOLS, FONT_ALIASES, commands
 
 _ROWS = re.compile(r"\\begin{(split|align|alignedat|alignat|eqnarray)\*?}(.+?)\\end{\1\*?}", re.DOTALL)
 _SMALL = re.compile(r"\\begin{(smallmatrix)\*?}(.+?)\\end{\1\*?}", re.DOTALL)
@@ -15,11 +15,11 @@ _ROMAN = (("{\\rm", "\\mathrm{"), ("{ \\rm", "\\mathrm{"), ("\\rm{", "\\mathrm{"
 _ARRAYS = ("matrix", "cases", "array", "begin")
 # Slip of the published pattern: of its alternatives, strung together with optional blanks, the first one may not begin with a
 # blank and the last one may not end with one, so that "arccos" and "tanh" stay as they are.
-_FUNCTIONS = (
-    "arcsin arctan arg cos cosh cot coth csc deg det dim exp gcd hom inf injlim ker lg lim liminf limsup ln log max min Pr projlim "
-    "sec sin sinh sup tan"
-).split()
-_FUNCTION = re.compile(r"\\operatorname {\s?(" + "|".join(r"\s?".join(name) for name in _FUNCTIONS) + r")\s?}")
+_FUNCTIONS = commands(
+    "arcsin arctan arg cos cosh cot coth csc deg det dim exp gcd hom inf injlim ker lg lim liminf limsup ln log max min Pr "
+    "projlim sec sin sinh sup tan"
+)
+_FUNCTION = re.compile(r"\\operatorname {\s?(" + "|".join(r"\s?".join(name[1:]) for name in sorted(_FUNCTIONS)) + r")\s?}")
 MOST = 300  # how often the published code replaces one after another what it cleans
 
 
@@ -29,7 +29,7 @@ def words(formula: str) -> str | None:
     writer = _Writer()
     try:
         writer.all(parsed(_cleaned(text) + " "), None)
-    except (Unread, RecursionError):
+    except (UnreadError, RecursionError):
         return None
     found = " ".join(re.sub(r"\\label { .*? }", "", writer.text, count=1).split())
     found = _FUNCTION.sub(lambda match: "\\" + "".join(match.group(1).split()), found)
@@ -53,10 +53,11 @@ class _Writer:
     def __init__(self) -> None:
         self.text = ""
         self._kinds: dict[str, Callable[[Node, str | None], None]] = {
-            "letter": self._letter, "symbol": self._symbol, "space": self._space, "group": self._group, "text": self._text,
-            "scripts": self._scripts, "fraction": self._fraction, "array": self._array, "root": self._root, "fenced": self._fenced,
-            "accent": self._accent, "operator": self._operator, "font": self._font, "size": self._size, "style": self._style,
-            "line": self._line, "lap": self._lap, "phantom": self._phantom, "sized": self._symbol, "rule": self._symbol,
+            "letter": self._letter, "symbol": self._symbol, "sized": self._symbol, "rule": self._symbol, "space": self._space,
+            "group": self._group, "text": self._text, "scripts": self._scripts, "fraction": self._fraction,
+            "array": self._array, "root": self._root, "fenced": self._fenced, "accent": self._accent, "font": self._font,
+            "operator": self._operator, "size": self._size, "style": self._style, "line": self._line, "lap": self._lap,
+            "phantom": self._phantom,
         }  # fmt: skip
 
     def all(self, parts: Sequence[Node], font: str | None) -> None:
@@ -65,7 +66,7 @@ class _Writer:
 
     def one(self, node: Node | None, font: str | None) -> None:
         if node is None or node.kind not in self._kinds:
-            raise Unread("nothing that can be written")
+            raise UnreadError("nothing that can be written")
         self._kinds[node.kind](node, font)
 
     def _letter(self, node: Node, font: str | None) -> None:
@@ -181,5 +182,5 @@ class _Writer:
 def _inside(node: Node | None) -> Sequence[Node]:
     """What a group holds, or the one thing."""
     if node is None:
-        raise Unread("a group is missing")
+        raise UnreadError("a group is missing")
     return node.parts if node.kind == "group" else [node]

@@ -18,18 +18,18 @@ from ocrtune.scoring.assignment import assigned
 PLACE, ORDER, ALIKE = 0.05, 0.15, 0.05  # what a word costs that stands elsewhere, comes later, is another way of writing it
 ROUNDS, SAMPLE, FAR, TRIALS, SEED = 3, 3, 25.0, 50, 42  # pixels at 200 dpi
 _SAME = {
-    **{"\\cdot": ".", "\\mid": "|", "\\to": "\\rightarrow", "\\top": "T", "\\Tilde": "\\tilde", "\\cdots": "\\dots"},
-    **{"\\prime": "'", "\\ast": "*", "\\left<": "\\langle", "\\right>": "\\rangle"},
-}
+    "\\cdot": ".", "\\mid": "|", "\\to": "\\rightarrow", "\\top": "T", "\\Tilde": "\\tilde", "\\cdots": "\\dots", "\\prime": "'",
+    "\\ast": "*", "\\left<": "\\langle", "\\right>": "\\rangle",
+}  # fmt: skip
 _BARS = {
-    **dict.fromkeys(("\\lVert", "\\rVert", "\\Vert"), "\\|"),
-    **dict.fromkeys(("\\lvert", "\\rvert", "\\vert"), "|"),
-    **{"\\leq": "\\le", "\\geq": "\\ge"},
-}
+    "\\lVert": "\\|", "\\rVert": "\\|", "\\Vert": "\\|", "\\lvert": "|", "\\rvert": "|", "\\vert": "|",
+    "\\leq": "\\le", "\\geq": "\\ge",
+}  # fmt: skip
+NEITHER = (False, False)
 
 
 class Cdm(NamedTuple):
-    """`f1` is 0 where one of the two cannot be set; `unset` says which: the reference, the reading."""
+    """`f1` is 0 where one of the two is empty or cannot be set; `unset` says which cannot: the reference, the reading."""
 
     f1: float
     unset: tuple[bool, bool]
@@ -44,8 +44,8 @@ def describe() -> str:
 def cdm(pairs: Sequence[tuple[str, str]]) -> list[Cdm]:
     """Of (reference, reading), LaTeX without dollars. Many at once are faster: they share runs of TeX. Raises ResourceError
     that names the tools that are missing."""
-    made = typeset(formula for pair in pairs for formula in pair)
-    return [_of(made[reference], made[reading]) for reference, reading in pairs]
+    made = typeset(formula for pair in pairs if all(pair) for formula in pair)
+    return [_of(made[reference], made[reading]) if reference and reading else Cdm(0.0, NEITHER) for reference, reading in pairs]
 
 
 def bare(formula: str) -> str:
@@ -58,11 +58,11 @@ def _of(reference: Typeset | None, reading: Typeset | None) -> Cdm:
     unset = (not (reference and reference.words), not (reading and reading.words))
     if reference is None or reading is None or any(unset):
         return Cdm(0.0, unset)
-    right = matched(reference, reading)
+    right = _matched(reference, reading)
     return Cdm(round(2 * right / (len(reference.words) + len(reading.words)), 3), unset)
 
 
-def matched(reference: Typeset, reading: Typeset) -> int:
+def _matched(reference: Typeset, reading: Typeset) -> int:
     """How many words of the two stand for each other."""
     words = _word_costs(reference.words, reading.words)
     places = [np.array(side.boxes) / np.array(side.size * 2) for side in (reference, reading)]
@@ -71,7 +71,7 @@ def matched(reference: Typeset, reading: Typeset) -> int:
     ends = [np.array(side.boxes)[[pair[at] for pair in pairs]] for at, side in enumerate((reference, reading))]
     centres = [(end[:, [1, 0]] + end[:, [3, 2]]) / 2 for end in ends]
     kept = _consistent(*centres)
-    return sum(bool(keep) and words[pair] < 1 for keep, pair in zip(kept, pairs, strict=True))
+    return sum(bool(keep and words[pair] < 1) for keep, pair in zip(kept, pairs, strict=True))
 
 
 def _apart(left: Any, right: Any) -> Any:
@@ -80,11 +80,11 @@ def _apart(left: Any, right: Any) -> Any:
 
 def _word_costs(wanted: Sequence[str], found: Sequence[str]) -> Any:
     exact = np.array(wanted)[:, None] == np.array(found)[None, :]
-    alike = np.array([*map(same_word, wanted)])[:, None] == np.array([*map(same_word, found)])[None, :]
+    alike = np.array([*map(_same_word, wanted)])[:, None] == np.array([*map(_same_word, found)])[None, :]
     return np.where(exact, 0.0, np.where(alike, ALIKE, 1.0))
 
 
-def same_word(word: str) -> str:
+def _same_word(word: str) -> str:
     """One way of writing what looks alike; upstream's, so that "\\leftarrow" is an "arrow"."""
     word = _SAME.get(word, word)
     if word.startswith(("\\left", "\\right")):
