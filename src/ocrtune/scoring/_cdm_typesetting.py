@@ -122,7 +122,6 @@ def _installed() -> list[str]:
 
 def typeset(formulas: Iterable[str]) -> dict[str, Typeset | None]:
     """None for what TeX, or the clean-up before it, makes no single page of. Raises ResourceError without TeX."""
-    tools()
     made: dict[str, Typeset | None] = dict.fromkeys(formulas)
     shared: defaultdict[int, dict[str, Coloured]] = defaultdict(dict)
     for formula in made:

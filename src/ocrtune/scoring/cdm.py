@@ -44,6 +44,7 @@ def describe() -> str:
 def cdm(pairs: Sequence[tuple[str, str]]) -> list[Cdm]:
     """Of (reference, reading), LaTeX without dollars. Many at once are faster: they share runs of TeX. Raises ResourceError
     that names the tools that are missing."""
+    describe()
     made = typeset(formula for pair in pairs if all(pair) for formula in pair)
     return [_of(made[reference], made[reading]) if reference and reading else Cdm(0.0, NEITHER) for reference, reading in pairs]
 
