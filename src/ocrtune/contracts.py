@@ -216,8 +216,8 @@ class Benchmark(Protocol):
     def load(self, place: Path | None) -> list[Sample]:
         """From a local file or folder in one of the forms it is published in, else from the hub. Raises InputError."""
 
-    def describe(self) -> dict[str, str]:
-        """What else its figures depend on, for their protocol."""
+    def describe(self, profile: str) -> dict[str, str]:
+        """What else figures of `profile` depend on, for their protocol; the names are the same for all profiles."""
 
     def score(self, sample: Sample, prediction: Prediction, profile: str) -> Score:
         """One answer by the rule of `profile`. Its metric is the benchmark's name."""

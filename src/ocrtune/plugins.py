@@ -114,6 +114,7 @@ METRICS: Shelf[Metric] = Shelf(
         "teds_structure": "ocrtune.metrics.structure:TedsStructure",
         "steds": "ocrtune.metrics.structure:Steds",
         "formula_edit": "ocrtune.metrics.structure:FormulaEdit",
+        "cdm": "ocrtune.metrics.structure:CharacterMatching",
         "reading_order": "ocrtune.metrics.structure:ReadingOrder",
         "fields_f1": "ocrtune.metrics.fields:FieldsF1",
         "det_hmean": "ocrtune.metrics.detection:DetHmean",

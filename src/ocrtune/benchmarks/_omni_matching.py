@@ -14,8 +14,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from rapidfuzz.distance import Levenshtein
 
-from ocrtune.benchmarks._assignment import assigned
 from ocrtune.benchmarks._omni_reading import FORMULA, IGNORED, Found, Truth, split_found
+from ocrtune.scoring.assignment import assigned
 from ocrtune.scoring.text import ned
 
 SURE = 0.25  # below it two blocks are the same
@@ -25,9 +25,9 @@ JOINED = 0.6  # below it a block of the reading is part of a longer true one
 
 
 class Matched(NamedTuple):
-    """True blocks and what was read for them, joined; several formulas are one array in `content`.
+    """True blocks and what was read for them, joined; several formulas are one array in `content` and in `source`.
 
-    `read_at` None where nothing was read. `fine`: kind of the first block read.
+    `read_at` None where nothing was read. `fine`: kind of the first block read. `source`: what was read, as it was.
     """
 
     category: str
@@ -37,6 +37,7 @@ class Matched(NamedTuple):
     orders: tuple[float, ...]
     read_at: int | None
     fine: str
+    source: str
 
 
 class _Page(NamedTuple):
@@ -51,6 +52,7 @@ class _Page(NamedTuple):
     categories: list[str]
     contents: list[str]
     found: list[str]
+    sources: list[str]
     blocks: list[Found]
 
 
@@ -74,12 +76,14 @@ def _page(truths: Sequence[Truth], blocks: Sequence[Found]) -> _Page:
     wanted = [(t.normal, t) for t in truths]
     read = [block.normal for block in split]
     lines = [(normal, t) for normal, t in wanted if t.content and normal]
+    found = [(normal, block.content) for normal, block in zip(read, split, strict=True) if block.content and normal]
     return _Page(
         [normal for normal, _ in lines],
         list(truths),
         [t.category for _, t in lines],
         [t.content for _, t in lines],
-        [normal for normal, block in zip(read, split, strict=True) if block.content and normal],
+        [normal for normal, _ in found],
+        [content for _, content in found],
         split,
     )
 
@@ -95,6 +99,7 @@ def _without_ignored(page: _Page) -> _Page:
         [page.categories[at] for at in left],
         [page.contents[at] for at in left],
         [page.found[to] for to in read],
+        [page.sources[to] for to in read],
         [page.blocks[to] for to in read],
     )
 
@@ -104,6 +109,7 @@ def _entry(page: _Page, wanted: Sequence[int], found: Sequence[int]) -> Matched:
     kinds = [page.categories[at] for at in wanted if page.categories[at] not in IGNORED] or [page.categories[wanted[0]]]
     first = page.blocks[found[0]] if found else None
     category, contents = max(kinds, key=kinds.count), [page.contents[at] for at in wanted]
+    sources = [page.sources[to] for to in found]
     return Matched(
         category,
         stacked(contents) if category == FORMULA and len(contents) > 1 else "".join(contents),
@@ -112,6 +118,7 @@ def _entry(page: _Page, wanted: Sequence[int], found: Sequence[int]) -> Matched:
         orders,
         first.start if first else None,
         first.fine if first else "",
+        stacked(sources) if first and "equation" in first.fine and len(sources) > 1 else "".join(sources),
     )
 
 

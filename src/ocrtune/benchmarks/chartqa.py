@@ -39,7 +39,7 @@ class ChartQa:
             for row in rows_of(place, origin)
         ]
 
-    def describe(self) -> dict[str, str]:
+    def describe(self, profile: str) -> dict[str, str]:
         return {}
 
     def score(self, sample: Sample, prediction: Prediction, profile: str) -> Score:

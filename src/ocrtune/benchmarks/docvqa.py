@@ -42,7 +42,7 @@ class DocVqa:
             for row in rows_of(place, origin)
         ]
 
-    def describe(self) -> dict[str, str]:
+    def describe(self, profile: str) -> dict[str, str]:
         return {}
 
     def score(self, sample: Sample, prediction: Prediction, profile: str) -> Score:

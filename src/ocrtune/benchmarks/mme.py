@@ -42,7 +42,7 @@ class Mme:
         picture = row.text("question_id") or group_of(row.image)
         return sample.model_copy(update={"group": f"{row.text('category')}/{picture}"})
 
-    def describe(self) -> dict[str, str]:
+    def describe(self, profile: str) -> dict[str, str]:
         return {}
 
     def score(self, sample: Sample, prediction: Prediction, profile: str) -> Score:

@@ -54,7 +54,7 @@ class MwsVisionBench:
             )
         return sample_of(row, row.text("question"), target, type=kind, dataset=dataset, language="ru")
 
-    def describe(self) -> dict[str, str]:
+    def describe(self, profile: str) -> dict[str, str]:
         return described()
 
     def score(self, sample: Sample, prediction: Prediction, profile: str) -> Score:

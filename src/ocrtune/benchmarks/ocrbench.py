@@ -36,7 +36,7 @@ class OcrBench:
             for row in rows_of(place, Origin(self.hub, files=("OCRBench.json", "OCRBench.tsv"), revision=self.revision))
         ]
 
-    def describe(self) -> dict[str, str]:
+    def describe(self, profile: str) -> dict[str, str]:
         return {}
 
     def score(self, sample: Sample, prediction: Prediction, profile: str) -> Score:

@@ -62,7 +62,7 @@ class OcrBenchV2:
             language="zh" if kind.endswith(" cn") else "en",
         )
 
-    def describe(self) -> dict[str, str]:
+    def describe(self, profile: str) -> dict[str, str]:
         return described()
 
     def score(self, sample: Sample, prediction: Prediction, profile: str) -> Score:

@@ -56,8 +56,8 @@ class OlmOcrBench:
         revision = {"revision": root.name} if place is None else {}
         return [sample.model_copy(update={"tags": {**sample.tags, **revision}}) for sample in samples]
 
-    def describe(self) -> dict[str, str]:
-        return {"katex": katex_version()}
+    def describe(self, profile: str) -> dict[str, str]:
+        return {"katex": katex_version()} if profile != WITHOUT_MATH else {}
 
     def score(self, sample: Sample, prediction: Prediction, profile: str) -> Score:
         """The share of tests passed, which are its parts; a failed request is an empty page that passes none of them. Raises

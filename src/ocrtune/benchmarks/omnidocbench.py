@@ -1,14 +1,12 @@
-"""OmniDocBench v1.5: pages as Markdown. Text edit, TEDS of tables, formula edit, reading order."""
+"""OmniDocBench v1.5: pages as Markdown. Text edit, TEDS of tables, formula edit, reading order; CDM of formulas."""
 
 from __future__ import annotations
 
-import shutil
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, ClassVar, NamedTuple
 
-from ocrtune.benchmarks._assignment import assigned
 from ocrtune.benchmarks._files import Origin
 from ocrtune.benchmarks._omni_matching import Matched, match
 from ocrtune.benchmarks._omni_reading import FORMULA, IGNORED, Found, Table, annotated, cell_texts, read_markdown
@@ -17,13 +15,14 @@ from ocrtune.benchmarks._rows import group_of, rows_of, valued
 from ocrtune.contracts import Row
 from ocrtune.core import FieldsTarget, Prediction, Sample, Score
 from ocrtune.errors import InputError, ResourceError
+from ocrtune.scoring import cdm
+from ocrtune.scoring.assignment import assigned
 from ocrtune.scoring.omnidocbench import Pair, letters, normalise_table, plain
 from ocrtune.scoring.order import Block, block_order_edits
 from ocrtune.scoring.tables import teds
 from ocrtune.scoring.text import Edits, ned
 
 EDIT, FULL = "v1.5-edit", "v1.5"
-CDM_TOOLS = ("pdflatex", "magick", "node")
 PROMPT = (
     "Convert the page in this image to Markdown. Write tables as HTML, displayed formulas as LaTeX between \\[ and \\], inline "
     "formulas between \\( and \\). Leave pictures out. Answer with the Markdown alone."
@@ -37,12 +36,13 @@ PARTS = {
     "reading order edit": "order",
 }
 _FORMULAS = ("equation_inline", FORMULA, "")
+CDM, OVERALL = "CDM", "Overall"
 _TAGS = ("data_source", "language", "layout")
 
 
 class Page(NamedTuple):
     """What one page is worth. `structures` are the TEDS of its tables without their texts, `markup` the edits of their HTML;
-    `order` None without any block."""
+    `order` None without any block; `latex` are its formulas as they are written and as they were read."""
 
     text: list[Edits]
     formulas: list[Edits]
@@ -50,6 +50,7 @@ class Page(NamedTuple):
     structures: list[float]
     markup: list[Edits]
     order: Edits | None
+    latex: list[tuple[str, str]]
 
     @property
     def parts(self) -> dict[str, tuple[float, float]]:
@@ -64,20 +65,13 @@ class Page(NamedTuple):
         }
         return {name: part for name, part in found.items() if part[1]}
 
-    @property
-    def value(self) -> float:
-        """Mean of what the page has: 1 − text edit, 1 − formula edit, TEDS; 1 for a page without any."""
-        rates = {name: errors / total for name, (errors, total) in self.parts.items()}
-        kept = [1 - rates[name] for name in ("text", "formula") if name in rates] + [rates[n] for n in ("teds",) if n in rates]
-        return min(1.0, max(0.0, sum(kept) / len(kept))) if kept else 1.0
-
 
 class OmniDocBench:
     """Of `opendatalab/OmniDocBench` (OmniDocBench.json with its folder of pictures), locally under any name.
 
     `v1.5-edit` is everything that edit distances and TEDS measure; the value of a page is the mean of its parts. `v1.5` adds
-    CDM, which renders formulas with TeX, ImageMagick and node, and makes the published `Overall` of it. The authors give no
-    prompt; the one here asks for what they score.
+    CDM, for which TeX sets the formulas, takes it for the formulas' part, and makes the published `Overall` of it. The authors
+    give no prompt; the one here asks for what they score.
     """
 
     name = "omnidocbench"
@@ -104,17 +98,18 @@ class OmniDocBench:
         return Sample(id=str(row.number), group=group_of(row.image), images=(row.image,), question=PROMPT,
                       target=FieldsTarget(fields=page), tags=tags)  # fmt: skip
 
-    def describe(self) -> dict[str, str]:
-        return {"cdm": "not computed"}
+    def describe(self, profile: str) -> dict[str, str]:
+        return {"cdm": cdm.describe() if profile == FULL else "not computed"}
 
     def score(self, sample: Sample, prediction: Prediction, profile: str) -> Score:
         """The page's mean over its parts; a failed request is an empty page. Raises ResourceError for CDM without its tools."""
-        if profile == FULL:
-            refuse_cdm()
         if not isinstance(sample.target, FieldsTarget):
             raise InputError(f"the sample {sample.id!r} is no page of OmniDocBench", hint="score it with its own data")
+        if profile == FULL:
+            _need_tools()
         page = page_of(sample.target.fields, prediction.text or "")
-        return valued(sample, self.name, page.value).model_copy(update={"parts": page.parts})
+        parts = page.parts | (_cdm_parts(page.latex) if profile == FULL else {})
+        return valued(sample, self.name, _value(parts)).model_copy(update={"parts": parts})
 
     def table(self, samples: Sequence[Sample], scores: Sequence[Score], profile: str) -> list[Row]:
         """The published averages: edits (0 is best) and TEDS in 0..1, means over pages that have such blocks; "whole" is over
@@ -127,17 +122,50 @@ class OmniDocBench:
             rows.append(Row(name, _mean([errors / total for errors, total in pages]), len(pages)))
             total = sum(total for _, total in pages)
             rows.append(Row(f"{name}, whole", sum(errors for errors, _ in pages) / total if pages else None, len(pages)))
-        return [*rows, Row("mean of pages", _mean([score.value or 0.0 for score in rated]), len(rated))]
+        rows.append(Row("mean of pages", _mean([score.value or 0.0 for score in rated]), len(rated)))
+        return [*rows, *_cdm_rows(rated, rows)] if profile == FULL else rows
 
 
-def refuse_cdm() -> None:
+def _value(parts: dict[str, tuple[float, float]]) -> float:
+    """Mean of what the page has: 1 − text edit, CDM or else 1 − formula edit, TEDS; 1 for a page without any."""
+    rates = {name: errors / total for name, (errors, total) in parts.items()}
+    if "cdm" in rates:
+        rates.pop("formula", None)
+    kept = [1 - rates[name] for name in ("text", "formula") if name in rates] + [rates[n] for n in ("teds", "cdm") if n in rates]
+    return min(1.0, max(0.0, sum(kept) / len(kept))) if kept else 1.0
+
+
+def _need_tools() -> None:
     """CDM is never a silent 0."""
-    missing = [tool for tool in CDM_TOOLS if shutil.which(tool) is None]
-    said = f"{', '.join(missing)} cannot be found" if missing else "this version of ocrtune does not render formulas"
-    raise ResourceError(
-        f"the profile {FULL} of omnidocbench needs CDM, which is not computed here: {said}",
-        hint=f"--profile {EDIT} scores formulas by edit distance; for CDM run OmniDocBench's own code on the same Markdown",
-    )
+    try:
+        cdm.describe()
+    except ResourceError as cause:
+        hint = f"{cause.hint}; --profile {EDIT} scores formulas by edit distance"
+        raise ResourceError(f"the profile {FULL} of omnidocbench needs CDM: {cause}", hint=hint) from cause
+
+
+def _cdm_parts(latex: Sequence[tuple[str, str]]) -> dict[str, tuple[float, float]]:
+    """Σ CDM and formulas; formulas that TeX cannot set, true ones and those read, which have 0."""
+    found = cdm.cdm(latex)
+    if not found:
+        return {}
+    unset = [float(sum(one.unset[side] for one in found)) for side in (0, 1)]
+    count = float(len(found))
+    return {"cdm": (sum(one.f1 for one in found), count), "cdm unset": (unset[0], count), "cdm unset read": (unset[1], count)}
+
+
+def _cdm_rows(rated: Sequence[Score], rows: Sequence[Row]) -> list[Row]:
+    pages = [score.parts["cdm"] for score in rated if "cdm" in score.parts]
+    mean = _mean([found / count for found, count in pages])
+    whole = sum(found for found, _ in pages) / sum(count for _, count in pages) if pages else None
+    unset = [
+        Row(f"{name} that TeX cannot set", sum(score.parts[part][0] for score in rated if part in score.parts), len(pages))
+        for name, part in (("true formulas", "cdm unset"), ("read formulas", "cdm unset read"))
+    ]
+    means = {row.name: row.value for row in rows}
+    text, tables = means["text edit"], means["TEDS"]
+    overall = None if text is None or tables is None or mean is None else ((1 - text) + tables + mean) * 100 / 3
+    return [Row(CDM, mean, len(pages)), Row(f"{CDM}, whole", whole, len(pages)), *unset, Row(OVERALL, overall, len(rated))]
 
 
 def page_of(page: Any, markdown: str) -> Page:
@@ -159,6 +187,7 @@ def page_of(page: Any, markdown: str) -> Page:
         [_teds(*pair, structure_only=True) for pair in pairs],
         [Pair("", *pair).edits for pair in pairs],
         order if order is not None and order.total else None,
+        [(cdm.bare(one.content), cdm.bare(one.source)) for one in formulas if one.fine in _FORMULAS],
     )
 
 

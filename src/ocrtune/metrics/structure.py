@@ -11,6 +11,7 @@ from ocrtune.core.outcome import Direction
 from ocrtune.core.sample import RegionsTarget
 from ocrtune.metrics._texts import unscored
 from ocrtune.scoring import tables
+from ocrtune.scoring.cdm import bare, cdm
 from ocrtune.scoring.formulas import formula_edits
 from ocrtune.scoring.normalise import normalise
 from ocrtune.scoring.order import Block, block_order_edits
@@ -109,6 +110,22 @@ class FormulaEdit(_Pages):
         errors, total = sum(e.errors for e in edits), sum(e.total for e in edits)
         value = errors / max(total, 1)
         return self.value(sample, value).model_copy(update={"errors": float(errors), "total": float(total)})
+
+
+class CharacterMatching(_Pages):
+    """CDM of LaTeX formulas: F1 of the symbols that TeX sets at the same places, its mean over the true formulas, or those read
+    if they are more. Pairs as for `formula_edit`. Needs TeX."""
+
+    name = "cdm"
+
+    def score(self, sample: Sample, prediction: Prediction, decoded: Decoded, normalisation: str) -> Score:
+        wanted = _formulas_of(sample)
+        if not wanted:
+            return self.none(sample, "formula")
+        found = [] if prediction.error else _formulas_in(decoded, single=isinstance(sample.target, TextTarget))
+        matched = pairs(wanted, found, lambda left, right: formula_edits(left, right).rate)
+        scored = cdm([(bare(wanted[at]), bare(found[to])) for at, to in matched])
+        return self.value(sample, sum(one.f1 for one in scored) / max(len(wanted), len(found)))
 
 
 class ReadingOrder(_Pages):

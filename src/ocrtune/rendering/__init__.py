@@ -23,7 +23,20 @@ from ocrtune.rendering._wire import Message
 if TYPE_CHECKING:
     from PIL.Image import Image
 
-__all__ = ["Encoded", "Kind", "TextLayer", "encoded", "kind", "pages", "password_of", "picture", "submit", "text_layer", "unlock"]
+__all__ = [
+    "Encoded",
+    "Kind",
+    "TextLayer",
+    "encoded",
+    "kind",
+    "pages",
+    "password_of",
+    "picture",
+    "submit",
+    "text_layer",
+    "transparent",
+    "unlock",
+]
 
 _passwords: dict[str, str] = {}
 _passwords_lock = threading.Lock()
@@ -58,6 +71,11 @@ def pages(path: Path, *, dpi: float, max_pixels: int = MAX_PAGE_PIXELS) -> list[
 def picture(ref: ImageRef) -> Image:
     """The upright RGB picture, at the size of the ref where it has one. Raises InputError saying why it cannot be seen."""
     return SHARED.get().submit(_request_of("picture", ref), _image).result()
+
+
+def transparent(ref: ImageRef) -> Image:
+    """A page of a PDF as it is drawn, without paper, "RGBA" at the size of the ref. Raises InputError."""
+    return SHARED.get().submit(_request_of("transparent", ref), _plain).result()
 
 
 def submit(ref: ImageRef, *, png: bool = False) -> Future[Encoded]:
@@ -101,10 +119,14 @@ def _refs(path: Path, reply: Message) -> list[ImageRef]:
 
 
 def _image(reply: Message) -> Image:
+    return _plain(reply).convert("RGB")
+
+
+def _plain(reply: Message) -> Image:
     from PIL import Image as Pillow
 
     mode, size = reply.header["mode"], tuple(reply.header["size"])
-    return Pillow.frombuffer(mode, size, cast(bytearray, reply.parts[0]), "raw", mode, 0, 1).convert("RGB")
+    return Pillow.frombuffer(mode, size, cast(bytearray, reply.parts[0]), "raw", mode, 0, 1)
 
 
 def _encoded(reply: Message) -> Encoded:

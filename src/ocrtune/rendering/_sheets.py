@@ -6,7 +6,7 @@ import ctypes
 import io
 import math
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from ocrtune.core import Size
 from ocrtune.errors import InputError
@@ -76,6 +76,11 @@ def view(page: Any, size: Size, turn: int) -> Image:
     return image if is_coloured(image) else image.convert("L")
 
 
+def transparent(page: Any, size: Size) -> Image:
+    """The page without paper, "RGBA": each colour is pure, and how much of a pixel it covers is its alpha."""
+    return _rendered(page, size, 0, "RGBA")
+
+
 def ink(page: Any, size: Size, turn: int) -> Image:
     """The page in grey at a small size."""
     return _rendered(page, size, turn).convert("L")
@@ -91,14 +96,16 @@ def is_coloured(image: Image) -> bool:
     return any(int(difference.getextrema()[1]) > COLOUR for difference in differences)  # type: ignore[arg-type]
 
 
-def _rendered(page: Any, size: Size, turn: int) -> Image:
+def _rendered(page: Any, size: Size, turn: int, mode: Literal["RGBX", "RGBA"] = "RGBX") -> Image:
+    """On white, or ("RGBA") on nothing."""
     import pypdfium2.raw as pdfium
     from PIL import Image as Pillow
 
-    pixels = bytearray(b"\xff") * (4 * size.width * size.height)
+    pixels = bytearray(b"\xff" if mode == "RGBX" else b"\0") * (4 * size.width * size.height)
     memory = (ctypes.c_char * len(pixels)).from_buffer(pixels)
     stride = 4 * size.width
-    bitmap = pdfium.FPDFBitmap_CreateEx(size.width, size.height, pdfium.FPDFBitmap_BGRx, ctypes.addressof(memory), stride)
+    form = pdfium.FPDFBitmap_BGRx if mode == "RGBX" else pdfium.FPDFBitmap_BGRA
+    bitmap = pdfium.FPDFBitmap_CreateEx(size.width, size.height, form, ctypes.addressof(memory), stride)
     if not bitmap:
         raise MemoryError
     place = (0, 0, size.width, size.height, turn // 90, pdfium.FPDF_ANNOT | pdfium.FPDF_REVERSE_BYTE_ORDER)
@@ -108,7 +115,7 @@ def _rendered(page: Any, size: Size, turn: int) -> Image:
             pdfium.FPDF_FFLDraw(page.formenv, bitmap, page, *place)
     finally:
         pdfium.FPDFBitmap_Destroy(bitmap)
-    return Pillow.frombuffer("RGBX", size, pixels, "raw", "RGBX", 0, 1)
+    return Pillow.frombuffer(mode, size, pixels, "raw", mode, 0, 1)
 
 
 class Drawn(NamedTuple):

@@ -11,7 +11,7 @@ from ocrtune.core import Size
 from ocrtune.imaging import MAX_PAGE_PIXELS, SIDEWAYS, UPRIGHT, frame_sizes, open_plain, raster
 from ocrtune.rendering._kinds import kind
 from ocrtune.rendering._layer import layer
-from ocrtune.rendering._sheets import is_coloured, own_jpeg, sheet, sizes, upright_size, view
+from ocrtune.rendering._sheets import is_coloured, own_jpeg, sheet, sizes, transparent, upright_size, view
 from ocrtune.rendering._shelf import Shelf
 from ocrtune.rendering._wire import Message
 
@@ -51,6 +51,7 @@ def perform(header: dict[str, Any], shelf: Shelf) -> Message:
         "picture": _picture,
         "encoded": _encoded,
         "layer": _layer,
+        "transparent": _transparent,
     }
     return tasks[header["task"]](header, Request.of(header), shelf)
 
@@ -77,6 +78,15 @@ def _within(size: Size, most: int) -> Size:
 
 def _picture(_: dict[str, Any], request: Request, shelf: Shelf) -> Message:
     image = _seen(request, shelf)
+    return Message({"mode": image.mode, "size": image.size}, (image.tobytes(),))
+
+
+def _transparent(_: dict[str, Any], request: Request, shelf: Shelf) -> Message:
+    page = sheet(shelf.pdf(request.path, request.password), request.page or 1, str(request.path))
+    try:
+        image = transparent(page, request.size or upright_size(page, 0, USUAL_DPI, MAX_PAGE_PIXELS, request.name))
+    finally:
+        page.close()
     return Message({"mode": image.mode, "size": image.size}, (image.tobytes(),))
 
 

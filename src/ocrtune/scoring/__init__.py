@@ -14,5 +14,6 @@ comment that says so. Rules that several of them share are modules of their own:
 | `boxes`, `icdar` (`polygons`), `coco`        | boxes in answers, IoU; the ICDAR protocol for quads; mAP for boxes       |
 | `tables` (`treedist`), `outline`             | TEDS; the tree of headings (STEDS)                                       |
 | `formulas`, `order`, `omnidocbench`          | formula edit; reading order; OmniDocBench's clean-up and averages        |
+| `cdm` (`_cdm_*`), `assignment`               | symbols of formulas as TeX sets them; the cheapest one-to-one assignment |
 | `ocrbench`, `ocrbench_v2`, `mws`, `gemma`    | the published scorers                                                    |
 """

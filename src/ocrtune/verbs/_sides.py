@@ -102,7 +102,8 @@ def refuse_different_benchmarks(base: Result, tuned: Result) -> None:
 def refuse_different_scorers(base: Result, tuned: Result) -> None:
     """Raises ComparisonError when the same replies would get other figures on the two sides."""
     benchmark = base.protocol.get("benchmark")
-    rules = ("normalisation", "profile", *(BENCHMARKS.get(benchmark)().describe() if benchmark else ()))
+    scorer = BENCHMARKS.get(benchmark)() if benchmark else None
+    rules = ("normalisation", "profile", *(scorer.describe(scorer.profiles[0]) if scorer else ()))
     found = [d for d in protocol_differences(base.protocol, tuned.protocol) if d.key in rules]
     if base.protocol.get("benchmark") != tuned.protocol.get("benchmark"):  # text metrics are all that both have
         found = [d for d in found if d.key == "normalisation"]

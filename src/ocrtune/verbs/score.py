@@ -223,7 +223,7 @@ class _Published(NamedTuple):
 
 def _published(rows: Sequence[Read], scores: list[Score], benchmark: Benchmark, profile: str) -> _Published:
     made = {"benchmark": benchmark.name, "profile": profile, "revision": benchmark.revision or _revision(rows)}
-    protocol = {**made, **benchmark.describe()}
+    protocol = {**made, **benchmark.describe(profile)}
     return _Published(benchmark.name, scores, benchmark.table([s for s, _, _ in rows], scores, profile), protocol)
 
 

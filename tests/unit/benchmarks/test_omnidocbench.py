@@ -12,11 +12,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from ocrtune.benchmarks._assignment import assigned
 from ocrtune.benchmarks._omni_reading import read_markdown
 from ocrtune.benchmarks.omnidocbench import EDIT, FULL, OmniDocBench, page_of
 from ocrtune.core import Sample, Score
 from ocrtune.errors import InputError, ResourceError
+from ocrtune.scoring import cdm
+from ocrtune.scoring.assignment import assigned
 from ocrtune.scoring.omnidocbench import normalise_table
 
 from .conftest import DATA, answered, drawn, scored
@@ -116,12 +117,55 @@ def test_a_failed_request_is_an_empty_page(tmp_path: Path) -> None:
     assert benchmark.score(sample, answered(sample.id, None), EDIT).value == 0
 
 
-def test_cdm_without_its_tools_is_an_error_and_never_a_zero(tmp_path: Path) -> None:
+def test_cdm_without_its_tools_is_an_error_and_never_a_zero(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", "")
     benchmark = OmniDocBench()
     (sample,) = benchmark.load(_page(tmp_path, FORMULA))
     with pytest.raises(ResourceError, match="CDM") as caught:
         benchmark.score(sample, answered(sample.id, READ), FULL)
     assert EDIT in str(caught.value.hint)
+    assert benchmark.describe(EDIT) == {"cdm": "not computed"}
+
+
+@pytest.fixture(scope="module")
+def tex() -> None:
+    try:
+        cdm.describe()
+    except ResourceError as cause:
+        pytest.skip(f"TeX is not all here: {cause}")
+
+
+@pytest.mark.usefixtures("tex")
+def test_the_full_profile_has_cdm_and_the_published_overall(tmp_path: Path) -> None:
+    benchmark = OmniDocBench()
+    (sample,) = benchmark.load(_page(tmp_path, HEAD, TEXT, FORMULA, TABLE, MORE))
+    score = benchmark.score(sample, answered(sample.id, READ.replace("z^2", "\\frac{z")), FULL)
+    assert score.parts["cdm"] == score.parts["cdm unset"] == (0.0, 1.0)
+    assert score.parts["cdm unset read"] == (1.0, 1.0)
+    rows = {row.name: row.value for row in benchmark.table([sample], [score], FULL)}
+    assert rows["CDM"] == 0 and rows["read formulas that TeX cannot set"] == 1
+    assert rows["Overall"] == pytest.approx(200 / 3)
+    right = benchmark.score(sample, answered(sample.id, READ), FULL)
+    assert right.value == 1
+    assert benchmark.table([sample], [right], FULL)[-1] == ("Overall", 100.0, 1)
+    assert "XeTeX" in benchmark.describe(FULL)["cdm"]
+
+
+# The published code on the matched formulas of the demo's pages.
+PUBLISHED_CDM = {
+    "docstructbench_llm-raw-scihub-o.O-j.physletb.2004.06.101.pdf_3.jpg": 7.443 / 8,
+    "jiaocaineedrop_Evans_PDE_Solution_Chapter_6_Second-Order_Elliptic_Equations.pdf_5.jpg": 3.943 / 5,
+}
+
+
+@pytest.mark.usefixtures("tex")
+def test_cdm_of_the_demo_is_near_the_published_code(demo: tuple[list[Sample], list[Score]]) -> None:
+    found = {Path(sample.images[0].path).name: sample for sample in demo[0]}
+    for name, wanted in PUBLISHED_CDM.items():
+        read = (DEMO / "predictions" / f"{name[: -len('.jpg')]}.md").read_text("utf-8")
+        score = OmniDocBench().score(found[name], answered(found[name].id, read), FULL)
+        total, count = score.parts["cdm"]
+        assert total / count == pytest.approx(wanted, abs=0.01)
 
 
 def test_blocks_in_another_order_cost_order_and_nothing_else(tmp_path: Path) -> None:

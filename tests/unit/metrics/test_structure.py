@@ -7,8 +7,9 @@ import pytest
 from ocrtune.contracts import Metric
 from ocrtune.core import Decoded, Failure, FieldsTarget, ImageRef, Prediction, Region, Sample, Score, Target, TextTarget
 from ocrtune.core.sample import RegionsTarget
+from ocrtune.errors import ResourceError
 from ocrtune.metrics.fields import FieldsF1
-from ocrtune.metrics.structure import FormulaEdit, ReadingOrder, Steds, Teds, TedsStructure
+from ocrtune.metrics.structure import CharacterMatching, FormulaEdit, ReadingOrder, Steds, Teds, TedsStructure
 
 ROWS = "<table><tr><th>a</th><td>b</td></tr><tr><td>c</td><td>d</td></tr></table>"
 TABLE = Region(kind="table", text=ROWS, markup="html")
@@ -63,6 +64,17 @@ def test_a_pipe_table_is_a_table() -> None:
 def test_an_invented_formula_costs_its_length() -> None:
     found = score(FormulaEdit(), page(FORMULA), (FORMULA, FORMULA.model_copy(update={"text": "abc"})))
     assert (found.errors, found.total) == (3, len(FORMULA.text) + 3)
+
+
+def test_cdm_sees_looks_and_not_source() -> None:
+    try:
+        same = score(CharacterMatching(), TextTarget(text="{a \\over b}"), (Region(text="$\\frac{a}{b}$"),))
+    except ResourceError as cause:
+        pytest.skip(f"TeX is not all here: {cause}")
+    assert same.value == 1
+    assert score(CharacterMatching(), page(FORMULA, FORMULA), (FORMULA,)).value == 0.5
+    assert score(CharacterMatching(), page(FORMULA), None).value == 0
+    assert score(CharacterMatching(), page(FIRST), (FIRST,)).value is None
 
 
 def test_swapped_blocks_are_out_of_order_and_a_lost_one_is_missing() -> None:

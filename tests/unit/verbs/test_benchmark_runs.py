@@ -129,7 +129,8 @@ def test_steps_of_normalisation_are_strung_together_and_recorded(evaluated: Call
         evaluate.Config(data="d", normalisation="nfc+caselfold")
 
 
-def test_what_cannot_be_scored_is_said_before_anything_is_read(tmp_path: Path) -> None:
+def test_what_cannot_be_scored_is_said_before_anything_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", "")
     Image.new("RGB", (40, 20), "white").save(tmp_path / "a.png")
     page = {"layout_dets": [], "page_info": {"image_path": "a.png", "page_attribute": {}}}
     (tmp_path / "OmniDocBench.json").write_text(json.dumps([page]))
