@@ -222,7 +222,7 @@ class _Published(NamedTuple):
 
 
 def _published(rows: Sequence[Read], scores: list[Score], benchmark: Benchmark, profile: str) -> _Published:
-    made = {"benchmark": benchmark.name, "profile": profile, "revision": benchmark.revision or _revision(rows)}
+    made = {"benchmark": benchmark.name, "profile": profile, "revision": _revision(rows)}
     protocol = {**made, **benchmark.describe()}
     return _Published(benchmark.name, scores, benchmark.table([s for s, _, _ in rows], scores, profile), protocol)
 
