@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol, runtime_ch
 from ocrtune.core import Answer, Box, Decoded, Document, ModelRef, Prediction, Problem, Prompt, Sample, Score, Size, Target, Task
 from ocrtune.core.outcome import Direction
 from ocrtune.core.weights import Weights
-from ocrtune.options import EngineOptions, ExportOptions, SourceOptions, TrainOptions
+from ocrtune.options import EngineOptions, ExportOptions, Hub, SourceOptions, TrainOptions
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -213,8 +213,9 @@ class Benchmark(Protocol):
     dialect: str  # how it is asked: its samples' questions hold the whole prompt
     max_tokens: int  # what its authors allow, or what the task needs where they cut it short
 
-    def load(self, place: Path | None) -> list[Sample]:
-        """From a local file or folder in one of the forms it is published in, else from the hub. Raises InputError."""
+    def load(self, place: Path | Hub) -> list[Sample]:
+        """From a local file or folder in one of the forms it is published in, or from the hub: then the tag `revision` is the
+        commit. Raises InputError."""
 
     def describe(self, profile: str) -> dict[str, str]:
         """What else figures of `profile` depend on, for their protocol; the names are the same for all profiles."""

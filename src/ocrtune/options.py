@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 from pydantic import Field, field_validator
 
@@ -180,3 +180,9 @@ class TrainOptions(Section):
         """A training is the same one on any number of processes as long as its optimizer steps see the same samples."""
         said = super().identity()
         return {**said, "gradient_accumulation": self.gradient_accumulation * processes.count()}
+
+
+class Hub(NamedTuple):
+    """A benchmark's dataset at Hugging Face: a branch, tag or commit of it; None is the benchmark's own, else the newest."""
+
+    revision: str | None = None

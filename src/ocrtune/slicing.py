@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 from ocrtune.core import Sample, target_text
 from ocrtune.errors import InputError
 from ocrtune.imaging import sha256
+from ocrtune.inventory import script_of
 
 IMAGE_KEYS = ("image_path", "image", "img_path", "images", "path", "file_name", "filename", "file", "name", "id")
 LIST_KEYS = ("results", "samples", "images", "data", "pages", "annotations")
@@ -124,17 +125,20 @@ class _Named:
         return self._by_content.get(wanted, [])
 
 
-def with_length(samples: Iterable[Sample]) -> list[Sample]:
-    """With a tag `length`: characters of the reference text, in bands; samples without text and those tagged stay as they are."""
+def measured(samples: Iterable[Sample]) -> list[Sample]:
+    """With tags from the reference text: `length`, its characters in bands, and `script`, its letters' (ISO 15924), where neither
+    that nor the language is known. Tags that are there stay; samples without text, or without a letter, get none."""
     return [_measured(sample) for sample in samples]
 
 
 def _measured(sample: Sample) -> Sample:
     text = target_text(sample.target) if sample.target else None
-    if text is None or "length" in sample.tags:
+    if text is None:
         return sample
-    band = next((name for limit, name in BANDS if len(text) <= limit), LONG)
-    return sample.model_copy(update={"tags": {**sample.tags, "length": band}})
+    found = {"length": next((name for limit, name in BANDS if len(text) <= limit), LONG)}
+    if "language" not in sample.tags and (script := script_of(text)) is not None:
+        found["script"] = script
+    return sample.model_copy(update={"tags": {**found, **sample.tags}})
 
 
 def _longest(ends: Sequence[tuple[str, ...]], by_end: Mapping[tuple[str, ...], list[int]]) -> list[int]:

@@ -10,7 +10,7 @@ import pytest
 from ocrtune.core import ImageRef, Sample, TextTarget
 from ocrtune.errors import InputError
 from ocrtune.imaging import sha256
-from ocrtune.slicing import Attributes, joined, read_attributes, with_length
+from ocrtune.slicing import Attributes, joined, measured, read_attributes
 
 
 def sample(name: str, path: str, text: str = "x") -> Sample:
@@ -62,8 +62,16 @@ def test_a_file_without_pictures_or_without_sense_is_an_input_error(tmp_path: Pa
 
 
 def test_bands_of_length_come_from_the_reference() -> None:
-    found = with_length([sample("a", "a.png", ""), sample("b", "b.png", "x" * 20), sample("c", "c.png", "x" * 5000)])
+    found = measured([sample("a", "a.png", ""), sample("b", "b.png", "x" * 20), sample("c", "c.png", "x" * 5000)])
     assert [s.tags["length"] for s in found] == ["0", "1–20", "2001 or more"]
+
+
+def test_the_script_of_the_reference_stands_for_a_language_that_nobody_named() -> None:
+    texts = {"a": "Invoice 5", "b": "счёт № 5", "c": "发票", "d": "12:30"}
+    named = [sample(name, "a.png", text) for name, text in texts.items()]
+    plain = [s.model_copy(update={"tags": {}}) for s in named]
+    assert [s.tags.get("script") for s in measured(plain)] == ["Latn", "Cyrl", "Hani", None]
+    assert not any("script" in s.tags for s in measured(named))
 
 
 def test_pictures_of_a_prepared_dataset_are_known_by_id_content_or_document(tmp_path: Path) -> None:

@@ -32,19 +32,37 @@ class Origin(NamedTuple):
         return list(self.patterns) or [f"{self.config}/*{self.split}*.parquet" if self.config else f"*{self.split}*.parquet"]
 
 
-def fetched(origin: Origin) -> Path:
-    """The folder of the dataset in the hub's cache, downloaded as far as it is not there. Raises InputError."""
+def fetched(origin: Origin, revision: str | None = None) -> Path:
+    """The folder of the dataset in the hub's cache, called by its commit, downloaded as far as it is not there. `revision` is a
+    branch, tag or commit in place of the origin's. Raises InputError."""
     with extra("scores"):
         from huggingface_hub import snapshot_download
-        from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
+    asked = revision or origin.revision
     try:
-        return Path(snapshot_download(origin.hub, repo_type="dataset", revision=origin.revision, allow_patterns=origin.wanted))
-    except (HfHubHTTPError, LocalEntryNotFoundError, OSError) as cause:
-        raise InputError(
-            f"the dataset {origin.hub} cannot be fetched from the hub: {str(cause).splitlines()[0]}",
-            hint="without a network, copy its files here and give their folder instead of `hub`; "
-            "for datasets with terms of use, accept them and log in with `hf auth login`",
-        ) from cause
+        return Path(snapshot_download(origin.hub, repo_type="dataset", revision=asked, allow_patterns=origin.wanted))
+    except Exception as cause:  # what it raises besides its own depends on the HTTP library that its version uses
+        raise _lost(origin.hub, asked, cause) from cause
+
+
+def _lost(hub: str, revision: str | None, cause: Exception) -> InputError:
+    """What to do about a dataset that the hub does not give."""
+    from huggingface_hub import constants
+    from huggingface_hub.errors import GatedRepoError, RepositoryNotFoundError, RevisionNotFoundError
+
+    where = f"{constants.ENDPOINT}/datasets/{hub}"
+    if isinstance(cause, GatedRepoError):
+        return InputError(f"{where} has terms of use that you have not accepted",
+                          hint="accept them on that page, then `hf auth login` with a token of the same account")  # fmt: skip
+    if isinstance(cause, RevisionNotFoundError):
+        return InputError(f"{where} has no revision {revision!r}", hint="give a branch, a tag or a whole commit: hub@main")
+    if isinstance(cause, RepositoryNotFoundError):
+        return InputError(f"{where} is not there, or not for everybody",
+                          hint="`hf auth login` if it is private; a mirror ($HF_ENDPOINT) may not have it")  # fmt: skip
+    said = next(iter(str(cause).strip().splitlines()), type(cause).__name__)
+    return InputError(
+        f"the dataset {hub} cannot be fetched from {constants.ENDPOINT}: {said}",
+        hint="the same command goes on with what is there; without a network, copy its files here and give their folder instead",
+    )
 
 
 def data_files(place: Path, origin: Origin) -> list[Path]:

@@ -21,6 +21,7 @@ from ocrtune.core import AnswersTarget, ImageRef, Sample, Score, Target
 from ocrtune.core.sample import FieldsTarget
 from ocrtune.errors import InputError
 from ocrtune.imaging import frame_sizes, sha256, store_image
+from ocrtune.options import Hub
 from ocrtune.scoring.literals import read_literal
 
 PICTURES = ("image", "image_path", "images", "img", "picture", "file_name")
@@ -48,14 +49,14 @@ class Row(NamedTuple):
         return "" if value is None else str(value)
 
 
-def rows_of(place: Path | None, origin: Origin) -> list[Row]:
-    """All rows of the benchmark at a local place, or (None) from the hub. Raises InputError.
+def rows_of(place: Path | Hub, origin: Origin) -> list[Row]:
+    """All rows of the benchmark at a local place, or from the hub. Raises InputError.
 
     A data file without any of its pictures can be loaded: stored replies can be scored with it, though nothing can be read.
     Some missing are an error.
     """
-    folder = fetched(origin) if place is None else place
-    revision = folder.name if place is None else ""  # a snapshot in the hub's cache is called by its commit
+    folder = fetched(origin, place.revision) if isinstance(place, Hub) else place
+    revision = folder.name if isinstance(place, Hub) else ""  # a snapshot in the hub's cache is called by its commit
     rows: list[Row] = []
     for file in data_files(folder, origin):
         pictures = _Pictures(file.parent)

@@ -10,6 +10,7 @@ from ocrtune.benchmarks._files import Origin
 from ocrtune.benchmarks._rows import mean_row, published, rows_of, sample_of, target_of, texts_of, valued, values_of
 from ocrtune.contracts import Row
 from ocrtune.core import Prediction, Sample, Score
+from ocrtune.options import Hub
 from ocrtune.scoring.vqa import relaxed
 
 ASKED = "\nAnswer the question with a single word."
@@ -27,7 +28,7 @@ class ChartQa:
     dialect = "answers"
     max_tokens = 16
 
-    def load(self, place: Path | None) -> list[Sample]:
+    def load(self, place: Path | Hub) -> list[Sample]:
         origin = Origin(self.hub, files=("ChartQA_TEST.tsv", "test_human.json"), revision=self.revision)
         return [
             sample_of(

@@ -12,6 +12,7 @@ from ocrtune.benchmarks._files import Origin
 from ocrtune.benchmarks._rows import mean_row, published, rows_of, sample_of, target_of, texts_of, valued, values_of
 from ocrtune.contracts import Row
 from ocrtune.core import Prediction, Sample, Score
+from ocrtune.options import Hub
 from ocrtune.scoring.vqa import anls
 
 ASKED = "\nAnswer the question using a single word or phrase."
@@ -30,7 +31,7 @@ class DocVqa:
     config: ClassVar[str] = "DocVQA"
     files: ClassVar[tuple[str, ...]] = ("val_v1.0_withQT.json", "DocVQA_VAL.tsv")
 
-    def load(self, place: Path | None) -> list[Sample]:
+    def load(self, place: Path | Hub) -> list[Sample]:
         origin = Origin(self.hub, split="validation", config=self.config, files=self.files, revision=self.revision)
         return [
             sample_of(

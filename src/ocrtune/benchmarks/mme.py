@@ -12,6 +12,7 @@ from ocrtune.benchmarks._rows import Row as Published
 from ocrtune.benchmarks._rows import group_of, published, rows_of, sample_of, target_of, texts_of, valued, values_of
 from ocrtune.contracts import Row
 from ocrtune.core import Prediction, Sample, Score
+from ocrtune.options import Hub
 from ocrtune.scoring.vqa import COGNITION, PERCEPTION, MmeAnswer, mme, yes_or_no
 
 ASKED = "\nAnswer the question using a single word or phrase."
@@ -32,7 +33,7 @@ class Mme:
     dialect = "answers"
     max_tokens = 16
 
-    def load(self, place: Path | None) -> list[Sample]:
+    def load(self, place: Path | Hub) -> list[Sample]:
         return [self._sample(row) for row in rows_of(place, Origin(self.hub, files=("MME.tsv",), revision=self.revision))]
 
     def _sample(self, row: Published) -> Sample:

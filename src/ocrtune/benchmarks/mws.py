@@ -22,6 +22,7 @@ from ocrtune.benchmarks._wordnet import described, synonyms
 from ocrtune.contracts import Row
 from ocrtune.core import Prediction, Sample, Score
 from ocrtune.errors import InputError
+from ocrtune.options import Hub
 from ocrtune.scoring import mws
 
 
@@ -40,7 +41,7 @@ class MwsVisionBench:
     dialect = "answers"
     max_tokens = 8192
 
-    def load(self, place: Path | None) -> list[Sample]:
+    def load(self, place: Path | Hub) -> list[Sample]:
         origin = Origin(self.hub, split="train", revision=self.revision)
         return [self._sample(row) for row in rows_of(place, origin)]
 

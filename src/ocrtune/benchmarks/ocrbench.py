@@ -10,6 +10,7 @@ from ocrtune.benchmarks._files import Origin
 from ocrtune.benchmarks._rows import published, rows_of, sample_of, target_of, texts_of, valued, values_of
 from ocrtune.contracts import Row
 from ocrtune.core import Prediction, Sample, Score
+from ocrtune.options import Hub
 from ocrtune.scoring import ocrbench
 
 
@@ -24,7 +25,7 @@ class OcrBench:
     dialect = "answers"
     max_tokens = 128
 
-    def load(self, place: Path | None) -> list[Sample]:
+    def load(self, place: Path | Hub) -> list[Sample]:
         return [
             sample_of(
                 row,

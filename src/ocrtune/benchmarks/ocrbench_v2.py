@@ -14,6 +14,7 @@ from ocrtune.benchmarks._wordnet import described, synonyms
 from ocrtune.contracts import Row
 from ocrtune.core import Prediction, Sample, Score
 from ocrtune.errors import InputError
+from ocrtune.options import Hub
 from ocrtune.scoring import ocrbench_v2 as rules
 
 _ABSENT = ("None", "without bbox", "without content", "without eval")  # how the hub and VLMEvalKit write "nothing"
@@ -32,7 +33,7 @@ class OcrBenchV2:
     dialect = "answers"
     max_tokens = 4096
 
-    def load(self, place: Path | None) -> list[Sample]:
+    def load(self, place: Path | Hub) -> list[Sample]:
         origin = Origin(self.hub, files=("OCRBench_v2.json", "OCRBench_v2.tsv"), revision=self.revision)
         return [self._sample(row) for row in rows_of(place, origin)]
 

@@ -18,6 +18,7 @@ from ocrtune.contracts import Row
 from ocrtune.core import FieldsTarget, ImageRef, Prediction, Sample, Score, Size
 from ocrtune.errors import InputError, ResourceError
 from ocrtune.imaging import open_pdf, sha256
+from ocrtune.options import Hub
 
 LONGEST = 2048  # pixels of the longer side, as most of the authors' runners show pages
 BASELINE = "baseline"
@@ -46,14 +47,14 @@ class OlmOcrBench:
     dialect = "markdown"
     max_tokens = 8192
 
-    def load(self, place: Path | None) -> list[Sample]:
+    def load(self, place: Path | Hub) -> list[Sample]:
         origin = Origin(self.hub, patterns=("bench_data/*.jsonl", "bench_data/pdfs/*"), revision=self.revision)
-        root = fetched(origin) if place is None else place
+        root = fetched(origin, place.revision) if isinstance(place, Hub) else place
         folder = root / "bench_data" if (root / "bench_data").is_dir() else root
         pages = _tests_of(folder)
         samples = [_sample(folder, key, tests) for key, tests in sorted(pages.items())]
         complain_of_pictures([sample.images[0] for sample in samples], folder)
-        revision = {"revision": root.name} if place is None else {}
+        revision = {"revision": root.name} if isinstance(place, Hub) else {}
         return [sample.model_copy(update={"tags": {**sample.tags, **revision}}) for sample in samples]
 
     def describe(self, profile: str) -> dict[str, str]:

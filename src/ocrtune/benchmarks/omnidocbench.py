@@ -15,6 +15,7 @@ from ocrtune.benchmarks._rows import group_of, rows_of, valued
 from ocrtune.contracts import Row
 from ocrtune.core import FieldsTarget, Prediction, Sample, Score
 from ocrtune.errors import InputError, ResourceError
+from ocrtune.options import Hub
 from ocrtune.scoring import cdm
 from ocrtune.scoring.assignment import assigned
 from ocrtune.scoring.omnidocbench import Pair, letters, normalise_table, plain
@@ -81,7 +82,7 @@ class OmniDocBench:
     dialect = "markdown"
     max_tokens = 8192
 
-    def load(self, place: Path | None) -> list[Sample]:
+    def load(self, place: Path | Hub) -> list[Sample]:
         files = ("OmniDocBench.json", "OmniDocBench*.json")
         origin = Origin(self.hub, patterns=("OmniDocBench.json", "images/*"), files=files, revision=self.revision)
         return [self._sample(row) for row in rows_of(place, origin)]

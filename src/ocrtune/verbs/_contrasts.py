@@ -12,7 +12,7 @@ from ocrtune.errors import ComparisonError
 from ocrtune.report import ComparisonView, Outline, PageView, Reading, Side
 from ocrtune.scoring.normalise import normalise
 from ocrtune.scoring.text import distance
-from ocrtune.slicing import with_length
+from ocrtune.slicing import measured
 from ocrtune.stats import Comparison, Pair, Plan, Rule, compare, corrected, pair, poolable
 from ocrtune.taxonomy import Mistakes, Reply, mistakes, total
 from ocrtune.verbs._sides import Result, protocol_differences, refuse_different_benchmarks, refuse_different_scorers
@@ -69,7 +69,7 @@ def _contrast(heading: str, base: Result, tuned: Result, how: How) -> Contrast:
     refuse_different_benchmarks(base, tuned)
     refuse_different_scorers(base, tuned)
     rule = _deciding(how.metric, base, tuned)
-    samples = _by_answer(with_length(attributed(tuned.samples, how.attributes)), base, tuned)
+    samples = _by_answer(measured(attributed(tuned.samples, how.attributes)), base, tuned)
     pairs = pair(samples, base.scores, tuned.scores, rule.metric)
     found = [compare(pairs, rule, how.plan, unscored=len(samples) - len(pairs))]
     for other in _shared(base, tuned):

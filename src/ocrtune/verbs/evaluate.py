@@ -9,7 +9,7 @@ Examples:
   ocrtune evaluate OCRBench/OCRBench.json --benchmark ocrbench --model models/nano
   ocrtune evaluate data/invoices --base-url http://127.0.0.1:8000/v1 --first 100 --prompt-file prompts.yaml --prompt russian
   ocrtune evaluate data/invoices --engine http --base-url http://127.0.0.1:3669/predict --api-mode local
-  ocrtune evaluate hub --benchmark mws-vision-bench --base-url http://127.0.0.1:8000/v1
+  ocrtune evaluate hub@main --benchmark mws-vision-bench --base-url http://127.0.0.1:8000/v1
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from ocrtune.core import Prediction, Sample
 from ocrtune.errors import ConfigError, InputError, ModelError, RunError
 from ocrtune.inference import PREDICTIONS, predict
 from ocrtune.models import notes
-from ocrtune.options import EngineOptions
+from ocrtune.options import EngineOptions, Hub
 from ocrtune.plugins import DIALECTS, ENGINES
 from ocrtune.runs import RunDir
 from ocrtune.sampling import load_split
@@ -92,7 +92,10 @@ def named_prompt(file: Path, name: str | None) -> str:
 class Config(Scoring, Reading):
     """What is read, by whom, and how it is scored."""
 
-    data: str = Field(description="dataset folder or run:<id> of a prepare run; with --benchmark its file or folder, or `hub`")
+    data: str = Field(
+        description="dataset folder or run:<id> of a prepare run; with --benchmark its file or folder, `hub`, or hub@<revision> "
+        "with a branch, tag or commit"
+    )
     split: str = Field("test", description="split to read: train, val or test")
     limit: int | None = Field(None, gt=0, description="read only so many samples, drawn by the seed")
     first: int | None = Field(
@@ -188,8 +191,8 @@ def _as_published(config: Config, benchmark: Benchmark) -> Config:
 
 
 def _samples(config: Config, benchmark: Benchmark | None, into: RunDir) -> list[Sample]:
-    if benchmark is not None and config.data == HUB:
-        samples = benchmark.load(None)
+    if benchmark is not None and (hub := _hub(config.data)) is not None:
+        samples = _fetched(benchmark, hub, into)
     else:
         into.link(data=config.data)
         place = into.resolve(config.data, "dataset")
@@ -205,6 +208,21 @@ def _samples(config: Config, benchmark: Benchmark | None, into: RunDir) -> list[
         return samples[: config.first]
     drawn = random.Random(config.seed).sample(range(len(samples)), config.limit)
     return [samples[index] for index in sorted(drawn)]
+
+
+def _hub(data: str) -> Hub | None:
+    """`hub`, or `hub@` and a branch, tag or commit; None for anything else."""
+    name, at, revision = data.partition("@")
+    return Hub(revision or None) if name == HUB and bool(at) == bool(revision) else None
+
+
+def _fetched(benchmark: Benchmark, hub: Hub, into: RunDir) -> list[Sample]:
+    """A run that was begun goes on with the commit that it began with: answers to different revisions never mix."""
+    name, _, commit = into.manifest.inputs.get("data", "").partition("@")
+    samples = benchmark.load(Hub(commit) if commit and name == benchmark.hub else hub)
+    if samples and (commit := samples[0].tags.get("revision", "")):
+        into.link(data=f"{benchmark.hub}@{commit}")
+    return samples
 
 
 def _protocol(config: Config, asked: Reader, sample: Sample) -> dict[str, str]:

@@ -32,7 +32,7 @@ from ocrtune.plugins import BENCHMARKS, DIALECTS, METRICS
 from ocrtune.runs import RunDir
 from ocrtune.sampling import benchmark_digest, load_split
 from ocrtune.scoring.normalise import pipeline_steps
-from ocrtune.slicing import joined, read_attributes, with_length
+from ocrtune.slicing import joined, measured, read_attributes
 from ocrtune.stats import Benchmark as Found
 from ocrtune.stats import Limits, Plan, Rule, doubts, estimate
 from ocrtune.verbs._crosscheck import CrossCheck, cross_check, refuse_unknown
@@ -196,7 +196,7 @@ def score_predictions(samples: Sequence[Sample], predictions: Sequence[Predictio
     if published is not None:
         made |= published.protocol
     counts = count(rows, made.get("prompt"))
-    sliced = with_length(attributed(samples, scoring.attributes))
+    sliced = measured(attributed(samples, scoring.attributes))
     found = Found(sliced, benchmark_digest(samples), made, counts, doubts(counts, len(rows), scoring.limits))
     plan = Plan(scoring.resamples, scoring.seed)
     own = [] if published is None else [estimate(published.scores, Rule(published.name, "higher", "macro"), found, plan)]
@@ -222,7 +222,7 @@ class _Published(NamedTuple):
 
 
 def _published(rows: Sequence[Read], scores: list[Score], benchmark: Benchmark, profile: str) -> _Published:
-    made = {"benchmark": benchmark.name, "profile": profile, "revision": benchmark.revision or _revision(rows)}
+    made = {"benchmark": benchmark.name, "profile": profile, "revision": _revision(rows)}
     protocol = {**made, **benchmark.describe(profile)}
     return _Published(benchmark.name, scores, benchmark.table([s for s, _, _ in rows], scores, profile), protocol)
 

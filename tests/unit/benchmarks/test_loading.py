@@ -18,6 +18,7 @@ from ocrtune.benchmarks.ocrbench import OcrBench
 from ocrtune.benchmarks.ocrbench_v2 import OcrBenchV2
 from ocrtune.core import AnswersTarget, FieldsTarget
 from ocrtune.errors import InputError
+from ocrtune.options import Hub
 from ocrtune.sampling import benchmark_digest
 
 from .conftest import drawn
@@ -123,7 +124,7 @@ def test_offline_the_hub_is_an_input_error_with_a_way_out(tmp_path: Path, monkey
     monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_OFFLINE", True)
     monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_CACHE", str(tmp_path))
     with pytest.raises(InputError, match="echo840/OCRBench cannot be fetched") as caught:
-        OcrBench().load(None)
+        OcrBench().load(Hub())
     assert "copy its files" in str(caught.value.hint)
 
 
@@ -153,7 +154,7 @@ def test_the_hubs_commit_stays_with_the_samples(tmp_path: Path, monkeypatch: pyt
         return str(snapshot)
 
     monkeypatch.setattr(huggingface_hub, "snapshot_download", download)
-    samples = OcrBench().load(None)
+    samples = OcrBench().load(Hub())
     assert {s.tags["revision"] for s in samples} == {"0123abcd"}
     assert wanted == [("echo840/OCRBench", "dataset", ["*test*.parquet"])]
 
