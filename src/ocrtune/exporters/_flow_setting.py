@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from ocrtune.core import Document, Page, Region
 from ocrtune.exporters import _table_setting
-from ocrtune.exporters._crops import crops
+from ocrtune.exporters._crops import crops, figures
 from ocrtune.exporters._flow import one_line, reflow
 from ocrtune.exporters._formulas import POINTS, drawing, readable, spoken
 from ocrtune.exporters._page import BULLET, NUMBERED, shown
@@ -54,11 +54,11 @@ class Flow:
         for problem in page.problems:
             self._text(problem, 9.0)
         self.setter.colour(0, 0, 0)
-        figures = {f"figures/{page.number:04d}-{crop.number}.png": crop.image for crop in crops(page)}
+        shapes = dict(figures(page))
         self._formulas = {id(crop.region): crop.image for crop in crops(page, kind="formula", where=_undrawn)}
         for part in shown(page, headers=self.options.headers):
             if part.figure is not None:
-                if (image := figures.get(part.figure)) is not None:
+                if (image := shapes.get(part.figure)) is not None:
                     self._figure(image)
             else:
                 self._region(part.region)

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Iterator
 from ocrtune.core import Page, Region
 from ocrtune.exporters import _sanitise
 from ocrtune.exporters._flow import one_line, reflow
-from ocrtune.exporters._page import BULLET, NUMBERED, Shown, shown
+from ocrtune.exporters._page import BULLET, NUMBERED, Shown, alternative, shown
 
 Figure = Callable[[Page, Shown], str | None]  # where the picture of a figure is found
 
@@ -74,7 +74,7 @@ def _regions(page: Page, headers: bool, figure: Figure) -> Iterator[str]:
 def _block(part: Shown, figure: str | None) -> str:
     region, text = part.region, part.region.text.strip("\n")
     if part.figure is not None:
-        words = html.escape(one_line(text), quote=True)
+        words = html.escape(alternative(part), quote=True)
         return f'<figure><img src="{html.escape(figure, quote=True)}" alt="{words}"></figure>' if figure else f"<p>{words}</p>"
     if region.kind == "code":
         return f"<pre><code>{html.escape(text)}</code></pre>"
