@@ -59,7 +59,7 @@ class Flow:
         for part in shown(page, headers=self.options.headers):
             if part.figure is not None:
                 if (image := shapes.get(part.figure)) is not None:
-                    self._figure(image)
+                    self._figure(image, part.ems)
             else:
                 self._region(part.region)
 
@@ -122,8 +122,10 @@ class Flow:
         self.setter.drawing(made.svg, (SIDE + (COLUMN - width) / 2, self.at + 2, width, height))
         self.at += height + 0.8 * BODY
 
-    def _figure(self, image: Image) -> None:
-        scale = min(PIXEL, COLUMN / image.width, HIGHEST_FIGURE / image.height)
+    def _figure(self, image: Image, ems: float | None = None) -> None:
+        """At its own size, or so many letter sizes wide, where there is room."""
+        usual = ems * BODY / image.width if ems else PIXEL
+        scale = min(usual, COLUMN / image.width, HIGHEST_FIGURE / image.height)
         width, height = image.width * scale, image.height * scale
         self._room(height + BODY)
         self.setter.picture(image, (SIDE + (COLUMN - width) / 2, self.at, width, height))

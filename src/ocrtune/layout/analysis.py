@@ -10,6 +10,7 @@ from ocrtune.core import Box, Region, Size, Word
 from ocrtune.layout.aligned import aligned_tables
 from ocrtune.layout.blocks import Block, build_blocks
 from ocrtune.layout.cells import Table
+from ocrtune.layout.formulas import is_numbered_by
 from ocrtune.layout.framed import framed_tables
 from ocrtune.layout.grids import ruled_tables
 from ocrtune.layout.kinds import kinds
@@ -46,8 +47,8 @@ def analyse(
 
     `size` and all boxes are pixels. Kinds are dots.ocr's names in lower case. A paragraph keeps its lines, separated by "\\n";
     a table is HTML. Text on a picture (labels of a drawing) becomes the text of the `picture` region. One of the `formulas`
-    becomes a region without text, because nobody could read it, unless it is part of a table. Confidence is the mean of the words',
-    where they have one, else of the lines', else None. Two facing pages are read one after the other.
+    becomes a region without text, because nobody could read it, unless it is part of a table. Confidence is the mean of the
+    words', where they have one, else of the lines', else None. Two facing pages are read one after the other.
     """
     written = sorted(
         (piece for s in levelled([s for s in spans if s.text.strip()]) for piece in pieces(s)),
@@ -98,6 +99,8 @@ class _Frame(NamedTuple):
         rest = [s for s in _without(spans, tables) if not any(covers(f, s.box) for f in formulas)]
         pictures = [p for p in pictures if not _covered(p, tables) and not any(covers(f, p) for f in formulas)]
         figures, rest = self._figures(rest, pictures)
+        numbers = [s for s in rest if any(is_numbered_by(f, s, rest) for f in formulas)]
+        rest = [s for s in rest if s not in numbers]
         shown = [*(p.box for p in figures), *formulas]
         flat, down = [s for s in rest if not s.vertical], [s for s in rest if s.vertical]
         aligned = aligned_tables(flat, [r for r in rules if not any(within(r.box, box) for box in shown)], shown)
@@ -105,7 +108,8 @@ class _Frame(NamedTuple):
         flat = _without(flat, tables)
         objects = [*(p.box for p in figures), *(t.box for t in tables)]
         head, body, foot = self._flat(flat, objects, _free(rules, tables))
-        body += [*figures, *(_Part("formula", f) for f in formulas), *map(_table_part, tables), *self._vertical(down)]
+        body += [*(_Part("formula", f) for f in formulas), *(_Part("text", s.box, s.text, (s,)) for s in numbers)]
+        body += [*figures, *map(_table_part, tables), *self._vertical(down)]
         return [*head, *self._ordered(body, vertical=_runs_down(spans)), *foot]
 
     def _ruled(self, spans: Sequence[Span], rules: Sequence[Rule], pictures: Sequence[Rect]) -> list[Table]:

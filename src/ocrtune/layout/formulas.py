@@ -15,14 +15,16 @@ from ocrtune.layout.lines import is_wide, pieces
 from ocrtune.layout.parts import Rect, Span, area, bounds, covers, middle, overlap, shared, usual, within
 
 SOUND = 0.5  # confidence from which on a word is one
-SURE = 0.85  # mean confidence of signs from which on they are believed, where nothing stands above or below others
-WORDY = 0.5  # of a line's signs stand in words: more is text
-MANY = 4  # words make a line text, whatever else is in it
+SURE, DOUBTFUL, LOST = 0.85, 0.65, 0.4  # mean confidences: above it was read, below it may have been, below it was not
+WORDY, MANY = 0.5, 4  # part of a line's signs in words, and number of words, that make it text
 KNOWN = 0.3  # of a page's signs are in lines of text: less is a drawing, or a script that was not recognised
-CROWD = 600  # marks: more are no formula
 TEXTED = 0.55  # of a formula's marks are in words and numbers at most
+FEWEST, CROWD = 4, 600  # marks of a formula
+LEAST = 5  # points
+LETTER = 0.25  # letter heights: smaller marks are dots and dirt
 SHORT = 14.0  # letter heights: width up to which text may be a part of a formula
 ASIDE, APART = 1.2, 0.8  # letter heights between two marks of one formula, across and down
+WIDE, FAR = 3.5, 10.0  # letter heights of white in a row of a formula; to the text that tells its column
 RELATION = re.compile(r"[=≈≠≡≤≥<>∑∏∫√±∈∂≪≫∼∝→⇒⇔↔]")
 NUMBERED = re.compile(r"\W{0,2}[(\[]\s?[A-ZА-Я]?\.?\d{1,3}([.\-–]\d{1,3}){0,2}[a-zа-я]?[)\]]\W?")
 ITEM = re.compile(r"(\d{1,3}[.)]|[A-Za-zА-Яа-я][.)]|[•·▪*])\s")
@@ -53,6 +55,14 @@ def _numbered(span: Span) -> list[Span]:
     return parts if any(NUMBERED.fullmatch(part.text.strip()) for part in parts) else [span]
 
 
+def is_numbered_by(formula: Rect, span: Span, spans: Sequence[Span]) -> bool:
+    """Whether a span is the number of the formula: in its rows, beside it, with nothing between."""
+    if NUMBERED.fullmatch(span.text.strip()) is None or overlap(formula, span.box, 1) <= 0.5 or shared(formula, span.box, 0) > 0:
+        return False
+    between = (min(formula[2], span.box[2]), span.box[1], max(formula[0], span.box[0]), span.box[3])
+    return not any(other is not span and within(other.box, between) for other in spans)
+
+
 class _Line(NamedTuple):
     """What is known of one span: how sure its signs are, how many there are, and which part of them is in words."""
 
@@ -65,8 +75,8 @@ class _Line(NamedTuple):
     @classmethod
     def of(cls, span: Span) -> _Line:
         signs = max(sum(c.isalnum() or not is_wide(c) for c in span.text if not c.isspace()), 1)
-        told = [(w.text, w.confidence) for w in span.words if w.confidence is not None] or [(span.text, span.confidence)]
-        sound = [word for text, sure in told if (sure or 0.0) >= SOUND for word in _words(text)]
+        told = [(w.text, w.confidence) for w in span.words] if any(w.confidence is not None for w in span.words) else []
+        sound = [word for text, sure in told or [(span.text, span.confidence)] if (sure or 0.0) >= SOUND for word in _words(text)]
         return cls(span, _confidence(span) or 0.0, signs, sum(map(len, sound)) / signs, len(sound))
 
     @property
@@ -155,7 +165,7 @@ class _Page(NamedTuple):
 
     def _is_one(self, one: Rect, other: Rect) -> bool:
         """Whether two clusters are one row of a column with white in it."""
-        near = shared(one, other, 1) > 0.3 * self.size and -shared(one, other, 0) < 3.5 * self.size
+        near = shared(one, other, 1) > 0.3 * self.size and -shared(one, other, 0) < WIDE * self.size
         if not near:
             return False
         both = bounds([one, other])
@@ -164,7 +174,7 @@ class _Page(NamedTuple):
 
     def _column(self, box: Rect) -> tuple[float, float]:
         """The edges of the text directly above and below."""
-        over = [t for t in self.text if shared(t, box, 0) > 0 and -shared(t, box, 1) < 10 * self.size]
+        over = [t for t in self.text if shared(t, box, 0) > 0 and -shared(t, box, 1) < FAR * self.size]
         above = sorted((t for t in over if middle(t)[1] < middle(box)[1]), key=lambda t: -t[3])[:2]
         below = sorted((t for t in over if middle(t)[1] >= middle(box)[1]), key=lambda t: t[1])[:2]
         near = [*above, *below]
@@ -180,35 +190,32 @@ class _Page(NamedTuple):
     # --- judgement --------------------------------------------------------------------------------------------------------
 
     def judged(self, marks: Sequence[Rect]) -> Rect | None:
-        large = [m for m in marks if max(_height(m), _width(m)) > 0.25 * self.size]
-        if not 4 <= len(large) <= CROWD:
+        """The box of a group that is a formula; None where it is something else."""
+        large = [m for m in marks if max(_height(m), _width(m)) > LETTER * self.size]
+        if not FEWEST <= len(large) <= CROWD:
             return None
         box = bounds(large)
         near = (box[0] - self.size, box[1] - 0.3 * self.size, box[2] + 2 * self.size, box[3] + 0.3 * self.size)
         box = bounds([box, *_within(marks, near)])
-        if self._beside(box):
-            return None
-        inside = [x for x in self.loose if covers(box, x.span.box)]
-        signs = _Signs.of(marks, self.size)
-        texted = [x.span.box for x in inside if x.wordy > WORDY or x.is_number]
-        wordy = 1 - len(_outside(large, texted, 0.0)) / len(large)
-        read = sum(x.sure * len(_within(large, x.span.box)) for x in inside) / len(large)
-        related = any(RELATION.search(x.span.text) for x in inside)
-        numbered = any(overlap(n, box, 1) > 0.5 and shared(n, box, 0) < 0 for n in self.numbers)
-        left, right = self._column(box)
-        centred = abs((box[0] - left) - (right - box[2])) < 3 * self.size and box[0] - left > 2 * self.size
-        indented = box[0] - left > 0.7 * self.size
-        item = any(ITEM.match(x.span.text) and x.span.box[0] - box[0] < self.size for x in inside)
-        stacked = signs.fractions > 0 or signs.tall > 0 or signs.scripts > 0
-        points = (2 if signs.equal else related) + 2 * min(signs.fractions, 2) + (signs.tall > 0) + (signs.scripts > 0) + 2 * numbered + (read < 0.65)
-        points += (read < 0.4) + centred + indented
-        if DEBUG:
-            print("   ?", [round(v) for v in box], len(large), signs, f"wordy {wordy:.2f} read {read:.2f} rel {related} num {numbered} cen {centred} ind {indented} item {item} points {points}", [x.span.text for x in inside])
-        known = signs.equal or numbered or (centred and (related or signs.fractions))
-        least = (4 if signs.equal and (signs.scripts or read < 0.65) else 5) if indented else 7
-        if wordy > TEXTED or points < least or not known or item or not (stacked or read < 0.65 or (read < SURE and points > 5)):
+        if self._beside(box) or not self._look(marks, large, box).convinces:
             return None
         return self._with_white(box)
+
+    def _look(self, marks: Sequence[Rect], large: Sequence[Rect], box: Rect) -> _Look:
+        inside = [x for x in self.loose if covers(box, x.span.box)]
+        texted = [x.span.box for x in inside if x.wordy > WORDY or x.is_number]
+        left, right = self._column(box)
+        indent = box[0] - left
+        return _Look(
+            signs=_Signs.of(marks, self.size),
+            wordy=1 - len(_outside(large, texted, 0.0)) / len(large),
+            read=sum(x.sure * len(_within(large, x.span.box)) for x in inside) / len(large),
+            related=any(RELATION.search(x.span.text) for x in inside),
+            numbered=any(overlap(n, box, 1) > 0.5 and shared(n, box, 0) < 0 for n in self.numbers),
+            centred=indent > 2 * self.size and abs(indent - (right - box[2])) < 3 * self.size,
+            indented=indent > 0.7 * self.size,
+            listed=any(ITEM.match(x.span.text) and x.span.box[0] - box[0] < self.size for x in inside),
+        )
 
     def _with_white(self, box: Rect) -> Rect:
         """The box with a little paper around, as far as no text stands there."""
@@ -219,6 +226,40 @@ class _Page(NamedTuple):
         return (max(box[0] - white, 0.0), max(top, 0.0), box[2] + white, bottom)
 
 
+class _Look(NamedTuple):
+    """What speaks for a formula. `wordy` is the part of its marks in words, `read` how surely they were recognised, with nothing
+    for those that were not at all; `related` says whether a sign of relation was among that, `listed` an item's mark."""
+
+    signs: _Signs
+    wordy: float
+    read: float
+    related: bool
+    numbered: bool
+    centred: bool
+    indented: bool
+    listed: bool
+
+    @property
+    def convinces(self) -> bool:
+        """Whether it has what only mathematics has, is not running text, and was not simply read."""
+        signs = self.signs
+        known = signs.equal or self.numbered or (self.centred and (self.related or signs.fractions))
+        unread = signs.stacked or self.read < DOUBTFUL or (self.read < SURE and self.points > LEAST)
+        return bool(known and unread) and self.wordy <= TEXTED and not self.listed and self.points >= self._least
+
+    @property
+    def _least(self) -> int:
+        if not self.indented:
+            return LEAST + 2
+        return LEAST - 1 if self.signs.equal and (self.signs.scripts or self.read < DOUBTFUL) else LEAST
+
+    @property
+    def points(self) -> int:
+        signs = self.signs
+        drawn = (2 if signs.equal else self.related) + 2 * min(signs.fractions, 2) + (signs.tall > 0) + (signs.scripts > 0)
+        return drawn + 2 * self.numbered + self.centred + self.indented + (self.read < DOUBTFUL) + (self.read < LOST)
+
+
 class _Signs(NamedTuple):
     """How many signs of mathematics there are: of equality, fractions, brackets and integrals, raised and lowered letters."""
 
@@ -226,6 +267,11 @@ class _Signs(NamedTuple):
     fractions: int
     tall: int
     scripts: int
+
+    @property
+    def stacked(self) -> bool:
+        """Whether something stands above or below something else: a line of text cannot say it."""
+        return max(self.fractions, self.tall, self.scripts) > 0
 
     @classmethod
     def of(cls, marks: Sequence[Rect], size: float) -> _Signs:
@@ -273,7 +319,7 @@ def _is_label(box: Rect, figure: Rect) -> bool:
 
 
 def _floats(box: Rect, free: Sequence[Rect], wide: Sequence[Rect], size: float) -> bool:
-    """Whether a short text stands behind something that is none and belongs to no paragraph: conditions and words in a formula."""
+    """Whether a short text belongs to no paragraph and stands close to something that is none: conditions in a formula."""
     if _width(box) > SHORT * size:
         return False
     if _is_flush(box, wide, size, 2.5):
@@ -282,7 +328,8 @@ def _floats(box: Rect, free: Sequence[Rect], wide: Sequence[Rect], size: float) 
     row = [m for m in large if overlap(m, box, 1) > 0.5]
     if any(-0.3 * size < box[0] - m[2] < 8 * size or -0.3 * size < m[0] - box[2] < 1.5 * size for m in row):
         return True
-    return any(overlap(m, box, 0) > 0.5 and -0.3 * size < -shared(m, box, 1) < 0.5 * size and _width(m) < _width(box) for m in large)
+    over = [m for m in large if overlap(m, box, 0) > 0.5 and _width(m) < _width(box)]
+    return any(-0.3 * size < -shared(m, box, 1) < 0.5 * size for m in over)
 
 
 def _is_sentence(line: _Line, wide: Sequence[Rect], size: float) -> bool:
@@ -344,6 +391,3 @@ def _is_word(word: str) -> bool:
     if len(word) < 3 or SPELT.fullmatch(word) is None:
         return False
     return (word.isupper() or word[1:].islower()) and not VOWELS.isdisjoint(word.lower())
-
-
-DEBUG = False
