@@ -18,7 +18,9 @@ class Answer(Noun):
     """One attempt of an engine at one prompt. Either `text` (maybe empty, verbatim) or `error`, never both.
 
     `engine` and `why` are there where an engine chooses another one to answer: which, and for what reason. `turn` is by how
-    many degrees clockwise the engine turned the picture to read it: boxes refer to the turned picture.
+    many degrees clockwise the engine turned the picture to read it: boxes refer to the turned picture. `sure` is the mean
+    confidence of all letters that OCR recognised, `weak` the part of them in words of a confidence below one half: those in
+    formulas, of which the text has none, count too.
     """
 
     sample_id: str
@@ -31,6 +33,8 @@ class Answer(Noun):
     engine: str | None = None
     why: str | None = None
     turn: Literal[0, 90, 180, 270] = 0
+    sure: float | None = None
+    weak: float | None = None
 
     @model_validator(mode="after")
     def _text_or_error(self) -> Self:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 from ocrtune.core import Answer, Box, Failure, ImageRef, Prompt, Region, RegionsTarget, Size
 from ocrtune.errors import EngineError, InputError
 from ocrtune.inference import in_flight
-from ocrtune.layout import Rect, Rule, Span, analyse, figures_in, rules_in, weighed
+from ocrtune.layout import Rect, Rule, Span, analyse, figures_in, formulas_in, marks_in, rules_in, weighed
 from ocrtune.options import EngineOptions
 from ocrtune.plugins import DIALECTS
 from ocrtune.rendering import picture
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from PIL.Image import Image
 
 Turn = Literal[0, 90, 180, 270]
+WEAK = 0.5  # confidence of a word that may be anything
 LARGE = 1400  # pixels of the shorter side: A4 at 170 dpi
 PLACES = 5  # decimals of a box: a thousandth of a pixel of a page at 100 dpi; more only makes replies long
 
@@ -41,6 +42,8 @@ class Said(NamedTuple):
     turn: Turn = 0
     engine: str | None = None
     why: str | None = None
+    sure: float | None = None
+    weak: float | None = None
 
 
 class Found(NamedTuple):
@@ -105,9 +108,8 @@ class Pooled(ABC):
             answer = _failed(prompt, error.failure)
         return answer.model_copy(update={"seconds": time.monotonic() - begun})
 
-    def arranged(self, spans: Sequence[Span], size: Size, rules: Sequence[Rule], pictures: Sequence[Rect]) -> str:
-        """Lines with places as a reply in the dialect `native`."""
-        regions = analyse(spans, size, rules=rules, pictures=pictures)
+    def encoded(self, regions: Iterable[Region]) -> str:
+        """A reply in the dialect `native`."""
         return self._regions.encode(RegionsTarget(regions=tuple(map(_rounded, regions))))
 
 
@@ -127,11 +129,27 @@ class Seeing(Pooled):
             image = picture(single(prompt))
             found = self.page(image)
             grey = turned(image.convert("L"), found.turn)
-            size = Size(*grey.size)
-            said = self.arranged(weighed(grey, found.spans), size, _rules(grey), figures_in(grey, found.spans))
-            return Said(said, (size,), found.turn)
+            sure, weak = _sureness(found.spans)
+            said = self.encoded(_arranged(grey, found.spans))
+            return Said(said, (Size(*grey.size),), found.turn, sure=sure, weak=weak)
         images = [picture(ref) for ref in prompt.images]
         return Said("\n".join(self.lines(image) for image in images), tuple(Size(*image.size) for image in images))
+
+
+def _arranged(image: Image, spans: Sequence[Span]) -> tuple[Region, ...]:
+    """The regions of a page whose lines have been recognised."""
+    figures = figures_in(image, spans)
+    formulas = formulas_in(spans, marks_in(image), figures)
+    return analyse(weighed(image, spans), Size(*image.size), rules=_rules(image), pictures=figures, formulas=formulas)
+
+
+def _sureness(spans: Sequence[Span]) -> tuple[float, float]:
+    """`sure` and `weak` of an answer; a page without letters is as doubtful as can be."""
+    words = [(len(w.text), w.confidence) for s in spans for w in s.words if w.confidence is not None]
+    letters = sum(n for n, _ in words)
+    if not letters:
+        return 0.0, 1.0
+    return sum(n * sure for n, sure in words) / letters, sum(n for n, sure in words if sure < WEAK) / letters
 
 
 def _rules(image: Image) -> list[Rule]:

@@ -26,7 +26,6 @@ log = logging.getLogger("ocrtune")
 TEXT_LAYER = "textlayer"
 RAPIDOCR_PACKAGES = ("rapidocr", "onnxruntime")
 SURE = 0.75  # mean confidence of the words from which on no other engine is asked
-WEAK = 0.5  # confidence of a word that may be anything
 MOST_WEAK = 0.15  # of the letters of a page
 STRIP = 0.4  # of a page's height: the part with most ink is enough to find script and orientation
 LEAST_HEIGHT = 400  # pixels from which on a part is looked at first
@@ -158,10 +157,7 @@ class Auto(Pooled):
             answer = Answer(sample_id=prompt.sample_id, finish="error", error=failure)
         if answer.error is not None or answer.why is not None:
             return Reading(way, answer)
-        words = [w for r in self._regions.decode(answer.text or "").regions for w in r.words or () if w.confidence is not None]
-        letters = sum(len(word.text) for word in words) or 1
-        sure = sum(len(word.text) * (word.confidence or 0.0) for word in words) / letters
-        return Reading(way, answer, sure, sum(len(w.text) for w in words if (w.confidence or 0.0) < WEAK) / letters)
+        return Reading(way, answer, answer.sure or 0.0, 1.0 if answer.weak is None else answer.weak)
 
     def _asked(self, way: Way, prompt: Prompt, *, layout: bool = True) -> Answer:
         (answer,) = self._engine(way, layout).stream(iter([prompt]))

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from ocrtune.core import Failure, ImageRef, Prompt
 from ocrtune.engines._pooled import Pooled, Said, Unread, single
 from ocrtune.errors import InputError
-from ocrtune.layout import Rect, Rule, Span, SpanWord
+from ocrtune.layout import Rect, Rule, Span, SpanWord, analyse
 from ocrtune.layout.parts import bounds
 from ocrtune.rendering import TextLayer, text_layer
 from ocrtune.textlayer import Glyph, Line
@@ -39,13 +39,7 @@ class TextLayerReader(Pooled):
             raise InputError(f"{ref.path}: the size at which the page is seen is not known")
         spans = [span for line in layer.lines if (span := _span(line)) is not None]
         rules = [Rule(rule) for rule in layer.rules]
-        return Said(self.arranged(spans, size, rules, layer.pictures), (size,), layer.turn)
-
-
-def _standing(ref: ImageRef) -> TextLayer:
-    """What the page says where it is turned by `turn`, so that its text stands upright."""
-    layer = _trusted(ref)
-    return _trusted(ref.turned(layer.turn))._replace(turn=layer.turn) if layer.turn else layer
+        return Said(self.encoded(analyse(spans, size, rules=rules, pictures=layer.pictures)), (size,), layer.turn)
 
 
 def _trusted(ref: ImageRef) -> TextLayer:

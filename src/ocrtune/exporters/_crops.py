@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from ocrtune.core import Box, ImageRef, Page, Region
 from ocrtune.errors import InputError
+from ocrtune.exporters._page import MARKS, figure_name, is_figure
 from ocrtune.exporters._source import is_pdf, opened
 from ocrtune.imaging import MAX_PAGE_PIXELS
 from ocrtune.rendering import picture, text_layer
@@ -47,6 +48,13 @@ def crops(page: Page, *, kind: str = "picture", where: Callable[[Region], bool] 
     for number, region in asked:
         if region.box is not None and (cut := _cut(whole, region.box)) is not None:
             yield Crop(number, region, cut)
+
+
+def figures(page: Page) -> Iterator[tuple[str, Image]]:
+    """Everything on the page that is shown as a picture, with the name of its file."""
+    for kind in MARKS:
+        for crop in crops(page, kind=kind, where=is_figure):
+            yield figure_name(page, kind, crop.number), crop.image
 
 
 def png(image: Image) -> bytes:

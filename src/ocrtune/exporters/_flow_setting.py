@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from ocrtune.core import Document, Page, Region
 from ocrtune.exporters import _table_setting
-from ocrtune.exporters._crops import crops
+from ocrtune.exporters._crops import crops, figures
 from ocrtune.exporters._flow import one_line, reflow
 from ocrtune.exporters._formulas import POINTS, drawing, readable, spoken
 from ocrtune.exporters._page import BULLET, NUMBERED, shown
@@ -54,12 +54,12 @@ class Flow:
         for problem in page.problems:
             self._text(problem, 9.0)
         self.setter.colour(0, 0, 0)
-        figures = {f"figures/{page.number:04d}-{crop.number}.png": crop.image for crop in crops(page)}
+        shapes = dict(figures(page))
         self._formulas = {id(crop.region): crop.image for crop in crops(page, kind="formula", where=_undrawn)}
         for part in shown(page, headers=self.options.headers):
             if part.figure is not None:
-                if (image := figures.get(part.figure)) is not None:
-                    self._figure(image)
+                if (image := shapes.get(part.figure)) is not None:
+                    self._figure(image, part.ems)
             else:
                 self._region(part.region)
 
@@ -122,8 +122,10 @@ class Flow:
         self.setter.drawing(made.svg, (SIDE + (COLUMN - width) / 2, self.at + 2, width, height))
         self.at += height + 0.8 * BODY
 
-    def _figure(self, image: Image) -> None:
-        scale = min(PIXEL, COLUMN / image.width, HIGHEST_FIGURE / image.height)
+    def _figure(self, image: Image, ems: float | None = None) -> None:
+        """At its own size, or so many letter sizes wide, where there is room."""
+        usual = ems * BODY / image.width if ems else PIXEL
+        scale = min(usual, COLUMN / image.width, HIGHEST_FIGURE / image.height)
         width, height = image.width * scale, image.height * scale
         self._room(height + BODY)
         self.setter.picture(image, (SIDE + (COLUMN - width) / 2, self.at, width, height))

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Iterator
 from ocrtune.core import Page, Region
 from ocrtune.exporters import _sanitise
 from ocrtune.exporters._flow import one_line, reflow
-from ocrtune.exporters._page import BULLET, NUMBERED, Shown, shown
+from ocrtune.exporters._page import BULLET, NUMBERED, Shown, alternative, shown
 
 Figure = Callable[[Page, Shown], str | None]  # where the picture of a figure is found
 
@@ -36,6 +36,7 @@ img { height: auto; max-width: 100%; }
 li.own { list-style: none; margin-left: -1.2em; }
 math[display=block] { margin: 1em 0; }
 """
+EM = 15  # pixels: the letter size of the text that formulas stand among
 SHOWN_AS = {"caption": "caption", "footnote": "footnote", "page-header": "around", "page-footer": "around"}
 HEADING = re.compile(r"\A\s*(#{1,6})\s+")
 
@@ -74,8 +75,10 @@ def _regions(page: Page, headers: bool, figure: Figure) -> Iterator[str]:
 def _block(part: Shown, figure: str | None) -> str:
     region, text = part.region, part.region.text.strip("\n")
     if part.figure is not None:
-        words = html.escape(one_line(text), quote=True)
-        return f'<figure><img src="{html.escape(figure, quote=True)}" alt="{words}"></figure>' if figure else f"<p>{words}</p>"
+        words = html.escape(alternative(part), quote=True)
+        wide = f' width="{round(part.ems * EM)}"' if part.ems else ""
+        image = f'<img src="{html.escape(figure or "", quote=True)}" alt="{words}"{wide}>'
+        return f"<figure>{image}</figure>" if figure else f"<p>{words}</p>"
     if region.kind == "code":
         return f"<pre><code>{html.escape(text)}</code></pre>"
     if region.markup == "html":

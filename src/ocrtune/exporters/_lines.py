@@ -12,6 +12,7 @@ from itertools import accumulate, chain, pairwise
 from typing import Literal, NamedTuple
 
 from ocrtune.core import Box, Page, Region, Size, Word
+from ocrtune.exporters._page import is_figure
 from ocrtune.exporters._tables import Cell, Grid
 from ocrtune.exporters._wording import plain
 
@@ -187,13 +188,18 @@ def gaps(line: Line) -> list[bool]:
 
 def boxed(page: Page) -> list[Region]:
     """The regions of a page, each with a box. Where none has one, they share the page by their lines."""
-    regions = [region for region in page.regions if region.kind == "picture" or region.words or legal(plain(region)).strip()]
+    regions = [region for region in page.regions if _has_place(region) or region.words or legal(plain(region)).strip()]
     if not regions or any(region.box is not None for region in regions):
         return [region if region.box else region.model_copy(update={"box": _hull(region)}) for region in regions]
     heights = [len(plain(region).splitlines()) or 1 for region in regions]
     ends = [0, *accumulate(heights)]
     shares = [Box(left=0, right=1, top=a / ends[-1], bottom=b / ends[-1]) for a, b in pairwise(ends)]
     return [r.model_copy(update={"box": _hull(r) if r.words else share}) for r, share in zip(regions, shares, strict=True)]
+
+
+def _has_place(region: Region) -> bool:
+    """Whether it is something to see without text: pictures, and unread formulas with a box."""
+    return region.kind == "picture" or (is_figure(region) and region.box is not None)
 
 
 def _hull(region: Region) -> Box:

@@ -6,12 +6,13 @@ from collections.abc import Iterator
 
 from ocrtune.contracts import Artefact
 from ocrtune.core import Document
-from ocrtune.exporters._crops import crops, png
+from ocrtune.exporters._crops import figures, png
 from ocrtune.options import ExportOptions
 
 
 class Figures:
-    """`figures/0003-1.png` is the first picture of page 3. Markdown and HTML show them by these names."""
+    """`figures/0003-1.png` is the first picture of page 3, `figures/0003-f1.png` its first formula, where nobody could read that.
+    Markdown and HTML show them by these names."""
 
     name = "figures"
 
@@ -20,5 +21,5 @@ class Figures:
 
     def export(self, document: Document, stem: str) -> Iterator[Artefact]:
         for page in document.pages:
-            for crop in crops(page):
-                yield Artefact(f"figures/{page.number:04d}-{crop.number}.png", png(crop.image))
+            for name, image in figures(page):
+                yield Artefact(name, png(image))

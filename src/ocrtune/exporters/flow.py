@@ -14,7 +14,7 @@ from ocrtune import chromium
 from ocrtune.contracts import Artefact
 from ocrtune.core import Document, Page
 from ocrtune.errors import EngineError
-from ocrtune.exporters._crops import crops
+from ocrtune.exporters._crops import figures
 from ocrtune.exporters._flow_setting import Flow
 from ocrtune.exporters._html import page_html
 from ocrtune.exporters._page import Shown
@@ -102,7 +102,7 @@ class _Figures:
     def __call__(self, page: Page, part: Shown) -> str | None:
         if page is not self._page:
             self._page = page
-            self._named = {f"figures/{page.number:04d}-{crop.number}.png": _address(crop.image) for crop in crops(page)}
+            self._named = {name: _address(image) for name, image in figures(page)}
         return self._named.get(part.figure or "")
 
 

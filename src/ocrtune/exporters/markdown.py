@@ -10,7 +10,7 @@ from ocrtune.contracts import Artefact
 from ocrtune.core import Document, Page, Region
 from ocrtune.exporters import _sanitise, _tables
 from ocrtune.exporters._flow import one_line, reflow
-from ocrtune.exporters._page import BULLET, NUMBERED, Shown, shown
+from ocrtune.exporters._page import BULLET, NUMBERED, Shown, alternative, shown
 from ocrtune.options import ExportOptions
 
 SIGNS = re.compile(r"([\\`*_\[\]|$~])")
@@ -54,7 +54,7 @@ class Markdown:
 def _block(part: Shown, up: str) -> str:
     region, text = part.region, part.region.text.strip("\n")
     if part.figure is not None:
-        return f"![{_escape(one_line(text))}]({up}{part.figure})"
+        return f"![{_escape(alternative(part))}]({up}{part.figure})"
     if region.kind == "code":
         ticks = "`" * max([2, *(len(found) for found in TICKS.findall(text))]) + "`"
         return f"{ticks}\n{text}\n{ticks}"

@@ -8,6 +8,7 @@ from xml.etree.ElementTree import Element
 from ocrtune.contracts import Artefact
 from ocrtune.core import Document, Page, Region, Size
 from ocrtune.exporters._lines import Line, Rect, boxed, cell_lines, lines, page_size, rect_of
+from ocrtune.exporters._page import is_figure
 from ocrtune.exporters._tables import grids
 from ocrtune.exporters._wording import plain
 from ocrtune.exporters._xml import SOFTWARE, child, kind_name, now, picture_name, share, written
@@ -63,6 +64,8 @@ def _region(sheet: Element, region: Region, number: int, size: Size) -> None:
     elif kind == "formula":
         maths = child(sheet, "MathsRegion", id=name, custom=custom)
         _outline(maths, region, size)
+        if is_figure(region):
+            return
         inner = child(maths, "TextRegion", id=f"{name}_t", type="other", comments="LaTeX" if region.markup == "latex" else None)
         _outline(inner, region, size)
         _text(inner, plain(region), region.confidence)

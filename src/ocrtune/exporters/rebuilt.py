@@ -13,6 +13,7 @@ from ocrtune.errors import InputError
 from ocrtune.exporters import _table_setting
 from ocrtune.exporters._crops import crops
 from ocrtune.exporters._formulas import POINTS, drawing, readable, spoken
+from ocrtune.exporters._page import is_figure
 from ocrtune.exporters._placing import Piece, Placed, word_lines
 from ocrtune.exporters._sizes import Paper, papers
 from ocrtune.exporters._tables import grids
@@ -122,6 +123,9 @@ class _Sheet:
             return
         if region.kind == "table" and (found := grids(region)):
             _table_setting.draw(self.setter, _table_setting.fitted(self.setter, found[0], box[2], box[3]), box[0], box[1])
+        elif is_figure(region):
+            if (image := self._seen(region)) is not None:
+                self.setter.picture(image, box)
         elif region.markup == "latex":
             self._formula(region, box)
         elif region.words:

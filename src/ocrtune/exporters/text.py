@@ -6,13 +6,14 @@ from collections.abc import Iterator
 
 from ocrtune.contracts import Artefact
 from ocrtune.core import Document, Page
-from ocrtune.exporters._page import shown
+from ocrtune.exporters._page import Shown, alternative, shown
 from ocrtune.exporters._wording import plain
 from ocrtune.options import ExportOptions
 
 
 class Text:
     """Plain text with the lines of the page; pages are separated by form feeds, as pdftotext does it. Failed pages are empty.
+    `[formula]` stands for one that nobody could read.
 
     Files: `<stem>.txt`, and page by page `pages/0001.txt`.
     """
@@ -31,6 +32,11 @@ class Text:
 
     def _text(self, page: Page) -> str:
         """A form feed that was read would be one more page."""
-        parts = (plain(part.region) for part in shown(page, headers=self.options.headers) if part.region.text.strip())
-        text = "\n".join(part for part in parts if part).replace("\f", "\n")
+        text = "\n".join(filter(None, map(_said, shown(page, headers=self.options.headers)))).replace("\f", "\n")
         return text + "\n" if text else ""
+
+
+def _said(part: Shown) -> str:
+    if part.region.kind == "formula" and part.figure is not None:
+        return f"[{alternative(part)}]"
+    return plain(part.region) if part.region.text.strip() else ""

@@ -10,12 +10,13 @@ from ocrtune.core import Box, Region, Size, Word
 from ocrtune.layout.aligned import aligned_tables
 from ocrtune.layout.blocks import Block, build_blocks
 from ocrtune.layout.cells import Table
+from ocrtune.layout.formulas import is_numbered_by
 from ocrtune.layout.framed import framed_tables
 from ocrtune.layout.grids import ruled_tables
 from ocrtune.layout.kinds import kinds
 from ocrtune.layout.lines import Line, build_lines, levelled, pieces
 from ocrtune.layout.margins import margins
-from ocrtune.layout.parts import Rect, Rule, Span, area, bounds, overlap, shared, within
+from ocrtune.layout.parts import Rect, Rule, Span, area, bounds, covers, overlap, shared, within
 from ocrtune.layout.reading import halves, order, turned
 from ocrtune.layout.rowed import rowed_tables
 
@@ -35,13 +36,19 @@ class _Part(NamedTuple):
 
 
 def analyse(
-    spans: Sequence[Span], size: Size, *, rules: Sequence[Rule] = (), pictures: Sequence[Rect] = ()
+    spans: Sequence[Span],
+    size: Size,
+    *,
+    rules: Sequence[Rule] = (),
+    pictures: Sequence[Rect] = (),
+    formulas: Sequence[Rect] = (),
 ) -> tuple[Region, ...]:
-    """Regions of a page in reading order; `spans` may come in any order, none of their text is lost.
+    """Regions of a page in reading order; `spans` may come in any order, their text is lost in `formulas` only.
 
     `size` and all boxes are pixels. Kinds are dots.ocr's names in lower case. A paragraph keeps its lines, separated by "\\n";
-    a table is HTML. Text on a picture (labels of a drawing) becomes the text of the `picture` region. Confidence is the mean of
-    the words', where they have one, else of the lines', else None. Two facing pages are read one after the other.
+    a table is HTML. Text on a picture (labels of a drawing) becomes the text of the `picture` region. One of the `formulas`
+    becomes a region without text, because nobody could read it, unless it is part of a table. Confidence is the mean of the
+    words', where they have one, else of the lines', else None. Two facing pages are read one after the other.
     """
     written = sorted(
         (piece for s in levelled([s for s in spans if s.text.strip()]) for piece in pieces(s)),
@@ -49,15 +56,16 @@ def analyse(
     )
     rules = [rule for rule in rules if not _is_stroke(rule, written)]
     parts: list[_Part] = []
-    boxes = [s.box for s in written] + list(pictures)
+    boxes = [*(s.box for s in written), *pictures, *formulas]
+    ends = len(written), len(written) + len(pictures)
     pages = halves(boxes, size)
     if _runs_down(written):
         pages.reverse()
     for half in pages:
-        here = [written[i] for i in half if i < len(written)]
-        shown = [boxes[i] for i in half if i >= len(written)]
+        here = [written[i] for i in half if i < ends[0]]
+        shown, unread = [boxes[i] for i in half if ends[0] <= i < ends[1]], [boxes[i] for i in half if i >= ends[1]]
         frame = _frame(len(half) < len(boxes), [boxes[i] for i in half], size)
-        parts += _Frame(frame, size).parts(here, rules, shown)
+        parts += _Frame(frame, size).parts(here, rules, shown, unread)
     return tuple(_region(part, size) for part in parts)
 
 
@@ -93,22 +101,36 @@ class _Frame(NamedTuple):
     box: Rect
     size: Size
 
-    def parts(self, spans: Sequence[Span], rules: Sequence[Rule], pictures: Sequence[Rect]) -> list[_Part]:
+    def parts(
+        self, spans: Sequence[Span], rules: Sequence[Rule], pictures: Sequence[Rect], formulas: Sequence[Rect]
+    ) -> list[_Part]:
         rules = [rule for rule in rules if within(rule.box, self.box)]
-        tables = ruled_tables(spans, rules, pictures, max(self.size))
-        tables += rowed_tables(_without(spans, tables), _free(rules, tables), max(self.size))
-        tables += framed_tables(_without(spans, tables), _free(rules, tables), max(self.size))
-        tables = [t for t in tables if not _is_drawn(t)]
-        figures, rest = self._figures(_without(spans, tables), [p for p in pictures if not _covered(p, tables)])
-        shown = [p.box for p in figures]
+        tables = self._ruled(spans, rules, pictures)
+        tables = [t for t in tables if not any(covers(f, t.box) for f in formulas)]
+        formulas = [f for f in formulas if not any(covers(t.box, f) for t in tables)]
+        rules = [rule for rule in rules if not any(within(rule.box, f) for f in formulas)]
+        rest = [s for s in _without(spans, tables) if not any(covers(f, s.box) for f in formulas)]
+        pictures = [p for p in pictures if not _covered(p, tables) and not any(covers(f, p) for f in formulas)]
+        figures, rest = self._figures(rest, pictures)
+        numbers = [s for s in rest if any(is_numbered_by(f, s, rest) for f in formulas)]
+        rest = [s for s in rest if s not in numbers]
+        shown = [*(p.box for p in figures), *formulas]
         flat, down = [s for s in rest if not s.vertical], [s for s in rest if s.vertical]
         aligned = aligned_tables(flat, [r for r in rules if not any(within(r.box, box) for box in shown)], shown)
         tables += [t for t in aligned if not _is_drawn(t)]
         flat = _without(flat, tables)
-        objects = [*shown, *(t.box for t in tables)]
+        objects = [*(p.box for p in figures), *(t.box for t in tables)]
         head, body, foot = self._flat(flat, objects, _free(rules, tables))
+        body += [*(_Part("formula", f) for f in formulas), *(_Part("text", s.box, s.text, (s,)) for s in numbers)]
         body += [*figures, *map(_table_part, tables), *self._vertical(down)]
         return [*head, *self._ordered(body, vertical=_runs_down(spans)), *foot]
+
+    def _ruled(self, spans: Sequence[Span], rules: Sequence[Rule], pictures: Sequence[Rect]) -> list[Table]:
+        """Tables with lines."""
+        tables = ruled_tables(spans, rules, pictures, max(self.size))
+        tables += rowed_tables(_without(spans, tables), _free(rules, tables), max(self.size))
+        tables += framed_tables(_without(spans, tables), _free(rules, tables), max(self.size))
+        return [t for t in tables if not _is_drawn(t)]
 
     def _figures(self, spans: Sequence[Span], pictures: Sequence[Rect]) -> tuple[list[_Part], list[Span]]:
         """Pictures with the labels on them, and the text that is on none. What lies behind text is left out or has no text."""

@@ -70,6 +70,11 @@ def within(inner: Rect, outer: Rect) -> bool:
     return outer[0] <= x <= outer[2] and outer[1] <= y <= outer[3]
 
 
+def covers(outer: Rect, inner: Rect) -> bool:
+    """Whether most of `inner` lies in `outer`."""
+    return max(shared(outer, inner, 0), 0) * max(shared(outer, inner, 1), 0) > 0.5 * area(inner)
+
+
 def area(box: Rect) -> float:
     return max(box[2] - box[0], 0.0) * max(box[3] - box[1], 0.0)
 

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from ocrtune.core import Size
+from ocrtune.layout.ink import ink_of
 from ocrtune.layout.kinds import CAPTION
 from ocrtune.layout.lines import is_wide
 from ocrtune.layout.parts import Rect, Rule, Span, area, bounds, overlap, shared
@@ -22,7 +23,6 @@ LONGEST = 10  # times as long as wide: more is a coloured band
 SOLID = 0.35  # of its box is filled by a figure that runs off the page; coloured bands along two edges fill less
 FRAME = (0.25, 0.2)  # of the page's area, and of its own: what is so large and so empty runs around other things
 GROWTH = 2.0  # times a figure's area with its labels, at most
-DARK = 100  # grey of a page that is written on in light letters
 FADED = 24  # grey levels by which something drawn differs from the paper
 TEXTURE = 9.0  # standard deviation of grey in a figure; a plain coloured ground has less
 GROUND = (0.5, 0.8, 0.08)  # of a coloured ground is coloured; of that is of one grey; of it is under text
@@ -35,7 +35,7 @@ def rules_in(image: Image) -> list[Rule]:
     import cv2
     import numpy as np
 
-    ink = _ink(image)
+    ink = ink_of(image)
     least, thick = max(24, int(SHORTEST * min(image.size))), max(3.0, THICKEST * max(image.size))
     found = []
     for across in (True, False):
@@ -195,14 +195,3 @@ def _in_paragraph(span: Span, spans: Sequence[Span]) -> bool:
 
 def _is_wordy(span: Span) -> bool:
     return (len(span.text) >= SHORTEST_LINE and " " in span.text) or sum(map(is_wide, span.text)) >= SHORTEST_LINE / 2
-
-
-def _ink(image: Image) -> Any:
-    """255 where the page is darker than its neighbourhood (lighter, on a dark page), 0 elsewhere."""
-    import cv2
-    import numpy as np
-
-    grey = np.asarray(image.convert("L"))
-    if np.median(grey[::4, ::4]) < DARK:
-        grey = 255 - grey
-    return cv2.adaptiveThreshold(grey, 255, cv2.ADAPTIVE_THRESH_MEAN_C, cv2.THRESH_BINARY_INV, 31, 15)
