@@ -42,6 +42,12 @@ class TextLayerReader(Pooled):
         return Said(self.encoded(analyse(spans, size, rules=rules, pictures=layer.pictures)), (size,), layer.turn)
 
 
+def _standing(ref: ImageRef) -> TextLayer:
+    """What the page says where it is turned by `turn`, so that its text stands upright."""
+    layer = _trusted(ref)
+    return _trusted(ref.turned(layer.turn))._replace(turn=layer.turn) if layer.turn else layer
+
+
 def _trusted(ref: ImageRef) -> TextLayer:
     layer = text_layer(ref)
     problem = "a picture has no text layer" if layer is None else layer.problem
