@@ -109,11 +109,23 @@ def _order(rule: Rule, page: str) -> bool:
 
 
 def starts(part: str, text: str, most: int) -> list[int]:
-    """Where pieces of `text` begin that differ from `part` in at most `most` insertions, deletions and substitutions: of those
-    that overlap the best alone, by the library that the authors use."""
+    """Where pieces of `text` begin that differ from `part` in at most `most` insertions, deletions and substitutions. With edits,
+    of those that overlap the best one alone: fewest edits, then longest, then first. Among equals the authors' code takes
+    whichever comes first out of a set, so that its answer may change from run to run."""
     with extra("scores"):
-        from fuzzysearch import find_near_matches
-    return [int(match.start) for match in find_near_matches(part, text, max_l_dist=most)]
+        from fuzzysearch.levenshtein import find_near_matches_levenshtein
+    found = sorted((int(one.start), int(one.end), int(one.dist)) for one in find_near_matches_levenshtein(part, text, most))
+    if most == 0:
+        return [start for start, _, _ in found]
+    groups: list[list[tuple[int, int, int]]] = []
+    reached = -1
+    for start, end, edits in found:
+        if start >= reached:
+            groups.append([])
+            reached = end
+        groups[-1].append((edits, start - end, start))
+        reached = max(reached, end)
+    return [min(group)[2] for group in groups]
 
 
 def _table(rule: Rule, page: str) -> bool:

@@ -33,6 +33,19 @@ def test_without_edits_a_piece_is_found_wherever_it_stands(part: str, text: str)
 
 
 @pytest.mark.parametrize(
+    ("part", "text", "most", "found"),
+    [
+        ("bab", "ababababcbabb", 1, [1]),  # they overlap in a chain; of equals the first
+        ("abab", "ababab", 1, [0]),
+        ("title", "the tilte and the title", 2, [4, 18]),
+        ("ab", "", 1, []),
+    ],
+)
+def test_of_pieces_that_overlap_the_best_one_counts(part: str, text: str, most: int, found: list[int]) -> None:
+    assert starts(part, text, most) == found
+
+
+@pytest.mark.parametrize(
     ("rule", "said"),
     [
         ({"type": "color"}, "no such type"),
