@@ -150,7 +150,7 @@ def _add_parts(kept: dict[tuple[int, ...], list[int]], free: set[int], wanted: l
     """True blocks without a partner that stand inside a block of the reading, the first that has them."""
     done = {at for group in kept.values() for at in group}
     for to, line in enumerate(found):
-        inside = [at for at in sorted(free) if _window(wanted[at], line) < PART]
+        inside = [at for at in sorted(free) if _inside(wanted[at], line, _below(PART, len(wanted[at])))]
         if inside:
             group = kept.setdefault((to,), [])
             group += [at for at in inside if at not in done]
@@ -171,15 +171,30 @@ def _costs(wanted: Sequence[str], found: Sequence[str]) -> Any:
     return np.array([[ned(left, right) for right in found] for left in wanted]).reshape(len(wanted), len(found))
 
 
-def _window(part: str, whole: str) -> float:
-    """The least distance of `part` to as long a piece of `whole`, / its length; 1 when it is the longer one."""
-    if not part or len(whole) < len(part):
-        return 1.0
-    least = len(part)
-    for start in range(len(whole) - len(part) + 1):
-        piece = whole[start : start + len(part)]
-        least = min(least, Levenshtein.distance(piece, part, score_cutoff=least))
-    return least / len(part)
+def _inside(part: str, whole: str, most: int) -> bool:
+    """Whether `part` is at most so many edits from some piece of `whole` that is as long."""
+    start, last = 0, len(whole) - len(part)
+    while part and start <= last:
+        edits = Levenshtein.distance(whole[start : start + len(part)], part)
+        if edits <= most:
+            return True
+        start += (edits - most + 1) // 2  # a step to the right takes two edits away at most
+    return False
+
+
+def _below(share: float, length: int) -> int:
+    """The most edits that are less than this share of a length."""
+    most = int(share * length) + 1
+    while most / length >= share:
+        most -= 1
+    return most
+
+
+def _up_to(share: float, length: int) -> int:
+    most = int(share * length) + 1
+    while most / length > share:
+        most -= 1
+    return most
 
 
 # --- consecutive blocks of the reading that are one true block -----------------------------------------------------------
@@ -222,12 +237,9 @@ def _worth_joining(line: str, run: Sequence[str]) -> tuple[bool, bool]:
     before, joined = " ".join(run[:-1]), " ".join(run)
     if ned(line, joined) > ned(line, before):
         return False, False
-    if any(len(line) < len(part) or not part or _window(part, line) > JOINED for part in run[:-1]):
+    if not all(_inside(part, line, _up_to(JOINED, len(part))) for part in run[:-1]):
         return False, False
-    last = run[-1]
-    if len(line) < len(last) or not last:
-        return False, False
-    return _window(last, line) < JOINED, len(joined) <= len(line)
+    return _inside(run[-1], line, _below(JOINED, len(run[-1]))), len(joined) <= len(line)
 
 
 Candidate = tuple[tuple[int, ...], float]

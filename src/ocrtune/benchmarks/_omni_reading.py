@@ -28,7 +28,7 @@ _MIXED = (
     *("page_footnote", "page_number", FORMULA),
 )
 
-_PICTURE = re.compile(r"!\[.*?\]\(.*?\)")
+_PICTURE = re.compile(r"!\[(?>.*?\]\()(?>.*?\))")  # never tried again: where no ")" follows, none follows what is further on
 _FENCES = tuple(re.compile(p, re.MULTILINE) for p in (r"^```markdown\n?", r"^```html\n?", r"^```latex\n?", r"```\n?$"))
 _TEX_TABLE = re.compile(r"\\begin{table}(.*?)\\end{table}", re.DOTALL)
 _FORMULA = re.compile(r"\$\$(.*?)\$\$|\\\[(.*?)\\\]|\$(.*?)\$|\\\((.*?)\\\)", re.DOTALL)
@@ -196,7 +196,7 @@ def _balanced(text: str, marks: _Pair) -> list[tuple[int, int]]:
     """Outermost spans; after one that is never closed the search goes on inside it."""
     spans: list[tuple[int, int]] = []
     begin: int | None = 0
-    while begin is not None:
+    while begin is not None and marks.closing.search(text, begin):
         begin = _add_balanced(spans, text, marks, begin)
     return spans
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
@@ -68,7 +69,8 @@ class Page(NamedTuple):
 
 
 class OmniDocBench:
-    """Of `opendatalab/OmniDocBench` (OmniDocBench.json with its folder of pictures), locally under any name.
+    """Of `opendatalab/OmniDocBench` (OmniDocBench.json with its folder of pictures), locally under any name, or
+    VLMEvalKit's table of it.
 
     `v1.5-edit` is everything that edit distances and TEDS measure; the value of a page is the mean of its parts. `v1.5` adds
     CDM, for which TeX sets the formulas, takes it for the formulas' part, and makes the published `Overall` of it. The authors
@@ -89,13 +91,15 @@ class OmniDocBench:
 
     def _sample(self, row: Published) -> Sample:
         try:
-            attributes = row.fields["page_info"]["page_attribute"]
-            annotated(row.fields)
+            written = row.fields.get("answer")  # VLMEvalKit's table has the page as JSON in one column
+            entry = json.loads(written) if isinstance(written, str) else row.fields
+            attributes = entry["page_info"]["page_attribute"]
+            annotated(entry)
         except (KeyError, TypeError, ValueError) as cause:
             raise InputError(f"entry {row.number + 1} is no page of OmniDocBench.json: {cause!r}") from cause
         tags = {name: str(attributes[name]) for name in _TAGS if attributes.get(name)}
         tags |= {"revision": row.revision} if row.revision else {}
-        page = {name: row.fields[name] for name in ("layout_dets", "extra") if name in row.fields}
+        page = {name: entry[name] for name in ("layout_dets", "extra") if name in entry}
         return Sample(id=str(row.number), group=group_of(row.image), images=(row.image,), question=PROMPT,
                       target=FieldsTarget(fields=page), tags=tags)  # fmt: skip
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import csv
 import json
 import random
 from collections import defaultdict
@@ -185,6 +187,23 @@ def test_a_paragraph_read_in_two_pieces_is_joined_again(tmp_path: Path) -> None:
     (sample,) = benchmark.load(_page(tmp_path, long, MORE))
     read = f"The quick brown fox jumps over the lazy dog,\n\nand then it runs away into the wood.\n\n{MORE['text']}"
     assert benchmark.score(sample, answered(sample.id, read), EDIT).value == 1
+
+
+def test_the_table_of_vlmevalkit_holds_the_same_pages(tmp_path: Path) -> None:
+    (page,) = json.loads(_page(tmp_path, TEXT, TABLE).read_text())
+    with (tmp_path / "OmniDocBench.tsv").open("w", newline="") as kept:
+        rows = csv.writer(kept, delimiter="\t")
+        rows.writerow(["index", "image", "answer"])
+        rows.writerow([0, base64.b64encode(drawn("page")).decode(), json.dumps(page)])
+    (from_json,) = OmniDocBench().load(tmp_path / "OmniDocBench.json")
+    (sample,) = OmniDocBench().load(tmp_path / "OmniDocBench.tsv")
+    assert (sample.target, sample.tags, sample.images[0].size) == (from_json.target, from_json.tags, from_json.images[0].size)
+
+
+def test_a_table_whose_answers_are_no_pages_is_an_input_error(tmp_path: Path) -> None:
+    (tmp_path / "OmniDocBench.tsv").write_text(f"index\timage\tanswer\n0\t{base64.b64encode(drawn('a')).decode()}\tyes\n")
+    with pytest.raises(InputError, match="no page of OmniDocBench"):
+        OmniDocBench().load(tmp_path / "OmniDocBench.tsv")
 
 
 def test_what_is_no_page_is_an_input_error(tmp_path: Path) -> None:
