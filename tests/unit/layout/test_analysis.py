@@ -262,3 +262,16 @@ def test_what_stands_on_both_sides_of_a_rule_to_sign_on_is_one_line() -> None:
     assert seen(analyse(signed, A4, rules=rules)) == [("text", "Director John Hall"), ("text", "Accountant Mary Smith")]
     below = [Rule((100, 626, 700, 628))]
     assert "Director John Hall" not in "".join(text for _, text in seen(analyse(signed, A4, rules=below)))
+
+
+def test_clauses_of_a_contract_stand_alone() -> None:
+    texts = ["2.1. The buyer pays within ten days", "of the delivery.", "2.2. The seller bears the risk.", "2.3. Nothing else."]
+    spans = [line(text, 100, 100 + 26 * at) for at, text in enumerate(texts)]
+    assert [region.text for region in analyse(spans, A4)] == ["\n".join(texts[:2]), *texts[2:]]
+
+
+def test_a_stroke_of_a_letter_keeps_no_lines_apart() -> None:
+    spans = [line("one line of some length", 100, 100), line("word", 100, 126)]
+    across, stroke = Rule((90, 128, 400, 129)), Rule((102, 130, 118, 132))
+    assert len(analyse(spans, A4, rules=[stroke])) == 1
+    assert len(analyse(spans, A4, rules=[across])) == 2

@@ -34,6 +34,12 @@ def test_bold_lines_are_told_at_any_size_and_on_dark_paper(size: int, dark: bool
     assert {i for i, span in enumerate(weighed(image, spans)) if span.bold} == BOLD
 
 
+def test_heights_that_were_measured_unevenly_do_not_matter() -> None:
+    image, spans = page(28)
+    uneven = [span._replace(size=span.size * (1.12 if i in BOLD else 1 - 0.1 * (i % 2))) for i, span in enumerate(spans)]
+    assert {i for i, span in enumerate(weighed(image, uneven)) if span.bold} == BOLD
+
+
 def test_blur_makes_no_line_bold() -> None:
     image, spans = page(28)
     assert {i for i, s in enumerate(weighed(image.filter(ImageFilter.GaussianBlur(2)), spans)) if s.bold} <= BOLD
