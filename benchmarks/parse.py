@@ -8,7 +8,7 @@ because its licence (AGPL) keeps it out of ours:
     python benchmarks/parse.py /tmp/digital/documents --peer /tmp/peer/bin/python
 
 `--omnidocbench FOLDER` takes the pages of OmniDocBench (its json and `images/`) instead, as PDFs that hold the pictures: there
-both have to recognise the text.
+both have to recognise the text, and display formulas are compared by their boxes.
 
 Figures: CPU-seconds per page of the whole process; of the truth's blocks the share found, and of neighbouring blocks the share
 that follow one another; F1 of headings; mean TEDS of tables; character error rate of the running text. Scans are in
@@ -37,7 +37,8 @@ from PIL import Image
 from rapidfuzz import fuzz
 from rapidfuzz.distance import Levenshtein
 
-from ocrtune.core import Document, Page, Region
+from ocrtune.core import Box, Document, Page, Region
+from ocrtune.core.parsed import ParsedDocument
 from ocrtune.scoring.tables import teds, th_to_td
 
 PEER = """
@@ -51,6 +52,7 @@ UNREAD = ("equation_isolated", "figure", "header", "footer", "page_number", "aba
 HEADINGS = ("title", "section-header")
 RUNNING = ("page-header", "page-footer", "stamp", "picture")
 FOUND = 85.0  # percent, partial ratio from which on a block counts as found
+SAME = 0.5  # of what two boxes cover together is shared: they mean the same
 SHORTEST = 12  # characters of a block that can be looked for
 
 
@@ -80,9 +82,14 @@ def measure(files: Sequence[Path], truths: dict[str, Document], python: str | No
     pages = sum(len(truth.pages) for truth in truths.values())
     print(f"{len(files)} documents, {pages} pages")
     print(f"{'':<14}{'CPU-s/page':>12}{'found':>9}{'follows':>9}{'headings':>10}{'TEDS':>8}{'CER':>9}")
-    shown("ocrtune", figures(ours, files, truths, pages))
+    boxes: dict[str, list[Box]] = {}
+    shown("ocrtune", figures(lambda fs, to: boxes.update(ours(fs, to)), files, truths, pages))
     if python:
         shown("pymupdf4llm", figures(lambda fs, to: peer(python, fs, to), files, truths, pages))
+    wanted = {stem: formulas(truth) for stem, truth in truths.items()}
+    if any(wanted.values()):
+        right, made = sum(hits(wanted[stem], boxes.get(stem, [])) for stem in wanted), sum(map(len, boxes.values()))
+        print(f"display formulas: {right} of {sum(map(len, wanted.values()))} found, {right} of {made} right")
 
 
 def own(folder: Path) -> dict[str, Document]:
@@ -102,6 +109,9 @@ def omnidocbench(folder: Path, into: Path) -> dict[str, Document]:
         blocks = sorted((b for b in page["layout_dets"] if b.get("order") is not None), key=lambda b: b["order"])
         regions = [Region(kind=KINDS.get(b["category_type"], "text"), text=b.get("html") or b.get("text") or "") for b in blocks
                    if b["category_type"] not in UNREAD]  # fmt: skip
+        size = Image.open(picture).size
+        regions += [Region(kind="formula", box=Box.from_pixels((min(p[::2]), min(p[1::2]), max(p[::2]), max(p[1::2])), *size))
+                    for b in blocks if b["category_type"] == "equation_isolated" for p in [b["poly"]]]  # fmt: skip
         truths[f"{number:03d}"] = Document(source=picture.name, pages=(Page(number=1, regions=tuple(regions)),))
     return truths
 
@@ -112,13 +122,37 @@ def shown(name: str, f: Figures) -> None:
     )
 
 
-def ours(files: Sequence[Path], folder: Path) -> None:
+def formulas(document: Document) -> list[Box]:
+    return [r.box for page in document.pages for r in page.regions if r.kind == "formula" and r.box is not None]
+
+
+def hits(wanted: Sequence[Box], made: Sequence[Box]) -> int:
+    """How many boxes have one for themselves that shares half of what both cover."""
+    pairs = sorted(((iou(a, b), i, k) for i, a in enumerate(wanted) for k, b in enumerate(made)), reverse=True)
+    taken: set[tuple[str, int]] = set()
+    for share, i, k in pairs:
+        if share >= SAME and ("wanted", i) not in taken and ("made", k) not in taken:
+            taken |= {("wanted", i), ("made", k)}
+    return len(taken) // 2
+
+
+def iou(one: Box, other: Box) -> float:
+    across = min(one.right, other.right) - max(one.left, other.left)
+    down = min(one.bottom, other.bottom) - max(one.top, other.top)
+    both = max(across, 0.0) * max(down, 0.0)
+    return both / (sum((b.right - b.left) * (b.bottom - b.top) for b in (one, other)) - both)
+
+
+def ours(files: Sequence[Path], folder: Path) -> dict[str, list[Box]]:
+    """Markdown in `folder`; the boxes of display formulas."""
     program = str(Path(sys.executable).parent / "ocrtune")
-    how = ["--formats", "md", "--into", str(folder / "run"), "--quiet"]
+    how = ["--formats", "md,json", "--into", str(folder / "run"), "--quiet"]
     command = [program, "parse", *map(str, files), *how]
     subprocess.run(command, check=True, env={**os.environ, "OMP_NUM_THREADS": "1"})
     for file in (folder / "run/documents").glob("*/*.md"):
         (folder / file.name).write_bytes(file.read_bytes())
+    parsed = (folder / "run/documents").glob("*/*.json")
+    return {f.stem: formulas(ParsedDocument.model_validate_json(f.read_text("utf-8")).document()) for f in parsed}
 
 
 def peer(python: str, files: Sequence[Path], folder: Path) -> None:

@@ -12,15 +12,13 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from ocrtune.layout.lines import is_wide, pieces
+from ocrtune.layout.mathematics import SURE, Look, Signs, height, width
 from ocrtune.layout.parts import Rect, Span, area, bounds, covers, middle, overlap, shared, usual, within
 
 SOUND = 0.5  # confidence from which on a word is one
-SURE, DOUBTFUL, LOST = 0.85, 0.65, 0.4  # mean confidences: above it was read, below it may have been, below it was not
 WORDY, MANY = 0.5, 4  # part of a line's signs in words, and number of words, that make it text
-KNOWN = 0.3  # of a page's signs are in lines of text: less is a drawing, or a script that was not recognised
-TEXTED = 0.55  # of a formula's marks are in words and numbers at most
+KNOWN = 0.4  # of a page's signs outside numbers are in lines of text: less is a drawing, or a script that nobody recognised
 FEWEST, CROWD = 4, 600  # marks of a formula
-LEAST = 5  # points
 LETTER = 0.25  # letter heights: smaller marks are dots and dirt
 SHORT = 14.0  # letter heights: width up to which text may be a part of a formula
 ASIDE, APART = 1.2, 0.8  # letter heights between two marks of one formula, across and down
@@ -42,7 +40,7 @@ def formulas_in(spans: Sequence[Span], marks: Sequence[Rect], figures: Sequence[
     lines = [_Line.of(span) for span in flat if _confidence(span) is not None]
     if not lines or not marks:
         return []
-    if sum(x.signs for x in lines if x.is_text or x.is_number) < KNOWN * sum(x.signs for x in lines):
+    if sum(x.signs for x in lines if x.is_text) < KNOWN * sum(x.signs for x in lines if not x.is_number):
         return []
     page = _Page.of(lines, marks)
     found = [box for group in page.groups() if (box := page.judged(group)) is not None]
@@ -117,7 +115,7 @@ class _Page(NamedTuple):
         fitting = [m for m in marks if not _is_drawn(m, size)]
         outside = _outside(fitting, numbers, 0.2 * size)
         free = _outside(outside, [x.span.box for x in lines if x.is_text], 0.2 * size)
-        wide = [x.span.box for x in lines if x.is_text and _width(x.span.box) > SHORT * size]
+        wide = [x.span.box for x in lines if x.is_text and width(x.span.box) > SHORT * size]
         aside = [x for x in lines if x.is_text and _floats(x.span.box, free, wide, size)]
         text = [x for x in lines if (x.is_text and x not in aside) or _is_sentence(x, wide, size)]
         loose = [x for x in lines if not x.counts and x not in text]
@@ -161,7 +159,7 @@ class _Page(NamedTuple):
             x, y = middle(mark)
             out.setdefault(int(labels[int(y / step), int(x / step)]), []).append(mark)
         out.pop(0, None)
-        return [part for part in out.values() if len(part) > 1 or _height(part[0]) > 0.3 * self.size]
+        return [part for part in out.values() if len(part) > 1 or height(part[0]) > 0.3 * self.size]
 
     def _is_one(self, one: Rect, other: Rect) -> bool:
         """Whether two clusters are one row of a column with white in it."""
@@ -191,7 +189,7 @@ class _Page(NamedTuple):
 
     def judged(self, marks: Sequence[Rect]) -> Rect | None:
         """The box of a group that is a formula; None where it is something else."""
-        large = [m for m in marks if max(_height(m), _width(m)) > LETTER * self.size]
+        large = [m for m in marks if max(height(m), width(m)) > LETTER * self.size]
         if not FEWEST <= len(large) <= CROWD:
             return None
         box = bounds(large)
@@ -201,13 +199,13 @@ class _Page(NamedTuple):
             return None
         return self._with_white(box)
 
-    def _look(self, marks: Sequence[Rect], large: Sequence[Rect], box: Rect) -> _Look:
+    def _look(self, marks: Sequence[Rect], large: Sequence[Rect], box: Rect) -> Look:
         inside = [x for x in self.loose if covers(box, x.span.box)]
         texted = [x.span.box for x in inside if x.wordy > WORDY or x.is_number]
         left, right = self._column(box)
         indent = box[0] - left
-        return _Look(
-            signs=_Signs.of(marks, self.size),
+        return Look(
+            signs=Signs.of(marks, self.size),
             wordy=1 - len(_outside(large, texted, 0.0)) / len(large),
             read=sum(x.sure * len(_within(large, x.span.box)) for x in inside) / len(large),
             related=any(RELATION.search(x.span.text) for x in inside),
@@ -226,89 +224,6 @@ class _Page(NamedTuple):
         return (max(box[0] - white, 0.0), max(top, 0.0), box[2] + white, bottom)
 
 
-class _Look(NamedTuple):
-    """What speaks for a formula. `wordy` is the part of its marks in words, `read` how surely they were recognised, with nothing
-    for those that were not at all; `related` says whether a sign of relation was among that, `listed` an item's mark."""
-
-    signs: _Signs
-    wordy: float
-    read: float
-    related: bool
-    numbered: bool
-    centred: bool
-    indented: bool
-    listed: bool
-
-    @property
-    def convinces(self) -> bool:
-        """Whether it has what only mathematics has, is not running text, and was not simply read."""
-        signs = self.signs
-        known = signs.equal or self.numbered or (self.centred and (self.related or signs.fractions))
-        unread = signs.stacked or self.read < DOUBTFUL or (self.read < SURE and self.points > LEAST)
-        return bool(known and unread) and self.wordy <= TEXTED and not self.listed and self.points >= self._least
-
-    @property
-    def _least(self) -> int:
-        if not self.indented:
-            return LEAST + 2
-        return LEAST - 1 if self.signs.equal and (self.signs.scripts or self.read < DOUBTFUL) else LEAST
-
-    @property
-    def points(self) -> int:
-        signs = self.signs
-        drawn = (2 if signs.equal else self.related) + 2 * min(signs.fractions, 2) + (signs.tall > 0) + (signs.scripts > 0)
-        return drawn + 2 * self.numbered + self.centred + self.indented + (self.read < DOUBTFUL) + (self.read < LOST)
-
-
-class _Signs(NamedTuple):
-    """How many signs of mathematics there are: of equality, fractions, brackets and integrals, raised and lowered letters."""
-
-    equal: int
-    fractions: int
-    tall: int
-    scripts: int
-
-    @property
-    def stacked(self) -> bool:
-        """Whether something stands above or below something else: a line of text cannot say it."""
-        return max(self.fractions, self.tall, self.scripts) > 0
-
-    @classmethod
-    def of(cls, marks: Sequence[Rect], size: float) -> _Signs:
-        bars = [m for m in marks if _height(m) < 0.2 * size and _width(m) > max(0.25 * size, 3 * _height(m))]
-        others = [m for m in marks if m not in set(bars)]
-        equal = [(one, o) for one in bars for o in bars if one[1] < o[1] and _is_equality(one, o, size)]
-        tall = sum(_height(m) > 1.6 * size and 0.06 < _width(m) / _height(m) < 0.7 for m in others)
-        axes = [bounds(pair) for pair in equal]
-        scripts = sum(_is_script(m, axes, size) for m in others)
-        return cls(len(equal), sum(_is_fraction(bar, others, size) for bar in bars), tall, scripts)
-
-
-def _is_equality(one: Rect, other: Rect, size: float) -> bool:
-    alike = abs(one[0] - other[0]) < 0.15 * size and abs(one[2] - other[2]) < 0.15 * size and _width(one) < 1.4 * size
-    return alike and 0.08 * size < middle(other)[1] - middle(one)[1] < 0.5 * size
-
-
-def _is_fraction(bar: Rect, marks: Sequence[Rect], size: float) -> bool:
-    """Whether the bar has something above and below that is hardly wider, and as wide as the bar on one side."""
-    wide = (bar[0] - 0.3 * size, bar[2] + 0.3 * size)
-    over = [m for m in marks if wide[0] <= middle(m)[0] <= wide[1]]
-    above = [m for m in over if -0.2 * size < bar[1] - m[3] < 0.6 * size and _height(m) > 0.2 * size]
-    below = [m for m in over if -0.2 * size < m[1] - bar[3] < 0.6 * size and _height(m) > 0.2 * size]
-    if not above or not below or _width(bar) < 0.4 * size:
-        return False
-    widths = [_width(bounds(side)) / _width(bar) for side in (above, below)]
-    return max(widths) > 0.5 and max(widths) < 1.6
-
-
-def _is_script(mark: Rect, axes: Sequence[Rect], size: float) -> bool:
-    """Whether it stands wholly above or below the middle of a sign of equality in its row, and is a letter by its size."""
-    if not 0.28 * size < _height(mark) < 0.8 * size or _width(mark) > size:
-        return False
-    near = [middle(a)[1] for a in axes if abs(middle(a)[1] - middle(mark)[1]) < size]
-    return bool(near) and all(mark[3] < y - 0.05 * size or mark[1] > y for y in near)
-
-
 # --- boxes -----------------------------------------------------------------------------------------------------------------
 
 
@@ -320,15 +235,15 @@ def _is_label(box: Rect, figure: Rect) -> bool:
 
 def _floats(box: Rect, free: Sequence[Rect], wide: Sequence[Rect], size: float) -> bool:
     """Whether a short text belongs to no paragraph and stands close to something that is none: conditions in a formula."""
-    if _width(box) > SHORT * size:
+    if width(box) > SHORT * size:
         return False
     if _is_flush(box, wide, size, 2.5):
         return False
-    large = [m for m in free if max(_height(m), _width(m)) > 0.4 * size]
+    large = [m for m in free if max(height(m), width(m)) > 0.4 * size]
     row = [m for m in large if overlap(m, box, 1) > 0.5]
     if any(-0.3 * size < box[0] - m[2] < 8 * size or -0.3 * size < m[0] - box[2] < 1.5 * size for m in row):
         return True
-    over = [m for m in large if overlap(m, box, 0) > 0.5 and _width(m) < _width(box)]
+    over = [m for m in large if overlap(m, box, 0) > 0.5 and width(m) < 1.6 * width(box)]
     return any(-0.3 * size < -shared(m, box, 1) < 0.5 * size for m in over)
 
 
@@ -360,16 +275,8 @@ def _within(marks: Sequence[Rect], box: Rect) -> list[Rect]:
 
 def _is_drawn(mark: Rect, size: float) -> bool:
     """Frames, long lines and drawings."""
-    wide, high = _width(mark), _height(mark)
+    wide, high = width(mark), height(mark)
     return (wide > 8 * size and high > 5 * size) or wide > 30 * size or high > (12 if wide < 0.3 * size else 30) * size
-
-
-def _width(box: Rect) -> float:
-    return box[2] - box[0]
-
-
-def _height(box: Rect) -> float:
-    return box[3] - box[1]
 
 
 def _confidence(span: Span) -> float | None:

@@ -244,6 +244,26 @@ class TestAuto:
         assert whys[:2] == ["Latin script", "read like other pages of the document"]
         assert "Cyrillic" in (answers[2].why or "")
 
+    @needs_data("eng")
+    def test_what_became_a_formula_counts_among_the_letters_that_were_read(self, tmp_path: Path) -> None:
+        path = page(tmp_path / "formula.png", ENGLISH)
+        (plain,) = read(Tesseract(EngineOptions(layout=True)), path)
+        image = Image.open(path).convert("L")
+        sheet = Image.new("L", (image.width, image.height + 300), "white")
+        sheet.paste(image)
+        pen, font, at = ImageDraw.Draw(sheet), ImageFont.load_default(40), image.height + 60
+        pen.text((500, at - 20), "Z", fill="black", font=font)
+        for y in (at - 2, at + 12):
+            pen.rectangle((545, y, 570, y + 2), fill="black")
+        pen.text((600, at - 45), "a + b", fill="black", font=font)
+        pen.rectangle((590, at + 5, 710, at + 8), fill="black")
+        pen.text((640, at + 12), "c", fill="black", font=font)
+        sheet.save(path)
+        (answer,) = read(Tesseract(EngineOptions(layout=True)), path)
+        formula = [r for r in decoded(answer).regions if r.kind == "formula"]
+        assert [(r.text, r.words, r.confidence) for r in formula] == [("", None, None)]
+        assert plain.sure is not None and answer.sure is not None and answer.sure != plain.sure
+
     @needs_data("eng", "osd")
     def test_missing_data_is_hinted_at_once_and_in_each_reason(
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture

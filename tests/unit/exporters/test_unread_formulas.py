@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import io
+import json
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -8,7 +9,7 @@ import pytest
 from examples import box, document, exported
 from PIL import Image
 
-from ocrtune.core import Document, ImageRef, Page, Region
+from ocrtune.core import Document, ImageRef, Page, Region, Word
 
 FORMULA = Region(kind="formula", box=box(0.2, 0.4, 0.6, 0.5))
 
@@ -35,6 +36,21 @@ def test_an_unread_formula_is_cut_out_beside_the_pictures(scan: Document) -> Non
 def test_markdown_and_html_show_it_under_that_name(scan: Document) -> None:
     assert "![formula](figures/0003-f2.png)" in exported("md", scan)["a.md"].decode()
     assert '<img src="figures/0003-f2.png" alt="formula">' in exported("html", scan)["a.html"].decode()
+
+
+def test_plain_text_and_json_say_where_it_is_and_invent_nothing(scan: Document) -> None:
+    assert exported("txt", scan)["a.txt"].decode().splitlines() == ["x^2", "[formula]", "where x is known"]
+    unread = json.loads(exported("json", scan)["a.json"])["pages"][0]["regions"][2]
+    assert (unread["kind"], unread["text"]) == ("formula", "")
+    assert not {"words", "confidence"} & {key for key, value in unread.items() if value is not None}
+
+
+def test_it_is_as_large_as_the_text_around_it(scan: Document) -> None:
+    (page,) = scan.pages
+    word = Word(text="known", box=box(0.1, 0.6, 0.2, 0.615))  # 6 pixels of ink: letters of 8 pixels
+    around = page.regions[3].model_copy(update={"words": (word,)})
+    read = document(page.model_copy(update={"regions": (*page.regions[:3], around)}))
+    assert 'alt="formula" width="150">' in exported("html", read)["a.html"].decode()  # 80 pixels: ten letter sizes
 
 
 def test_a_formula_on_a_page_that_cannot_be_seen_is_left_out() -> None:
