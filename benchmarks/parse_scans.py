@@ -53,16 +53,24 @@ class Figures(NamedTuple):
     texts: list[str]
 
 
-def scans(folder: Path, language: str, count: int, strength: float) -> tuple[Path, list[str]]:
+class Wanted(NamedTuple):
+    """How many pages, how poor they are as scans, and the number that decides what is on them."""
+
+    pages: int
+    strength: float
+    seed: int
+
+
+def scans(folder: Path, language: str, wanted: Wanted) -> tuple[Path, list[str]]:
     """A PDF of pictures alone, and the true text of each page. Made when it is not there."""
     pdf, truth = folder / f"{language}.pdf", folder / f"{language}.json"
     if not truth.exists():
-        texts = _make(pdf, language, count, strength)
+        texts = _make(pdf, language, wanted)
         truth.write_text(json.dumps(texts, ensure_ascii=False), "utf-8")
     return pdf, json.loads(truth.read_text("utf-8"))
 
 
-def _make(target: Path, language: str, count: int, strength: float) -> list[str]:
+def _make(target: Path, language: str, wanted: Wanted) -> list[str]:
     import pypdfium2
 
     generator = GENERATORS.get("chromium")()
@@ -70,13 +78,13 @@ def _make(target: Path, language: str, count: int, strength: float) -> list[str]
     pictures: list[Any] = []
     texts: list[str] = []
     number = 0
-    while len(texts) < count:
+    while len(texts) < wanted.pages:
         number += 1
-        order = Order(language, TEMPLATES[number % len(TEMPLATES)], number, seed=7, pages=2, scan=strength)
+        order = Order(language, TEMPLATES[number % len(TEMPLATES)], number, seed=wanted.seed, pages=2, scan=wanted.strength)
         made = generator.make(order)
         pdf = pypdfium2.PdfDocument(made.pdf)
         for index, page in enumerate(made.truth.pages):
-            if len(page.text) >= LEAST[language] and len(texts) < count:
+            if len(page.text) >= LEAST[language] and len(texts) < wanted.pages:
                 pictures.append(pdf[index].render(scale=DPI / 72).to_pil().convert("RGB"))
                 texts.append(page.text)
         pdf.close()
@@ -152,7 +160,7 @@ def _plain(text: str, language: str) -> str:
 def compare(options: argparse.Namespace, folder: Path) -> None:
     print(f"{'':8} {'contender':10} {'pages/s':>8} {'CPU s/page':>10} {'CER %':>7} {'times the peer':>15}")
     for language in options.languages.split(","):
-        pdf, truth = scans(folder, language, options.pages, options.scan)
+        pdf, truth = scans(folder, language, Wanted(options.pages, options.scan, options.seed))
         pages(pdf, dpi=DPI)
         contenders: dict[str, tuple[Callable[[], list[str]], bool]] = {}
         if options.ocrmypdf:
@@ -176,6 +184,7 @@ def main() -> None:
     parser.add_argument("--languages", default="en,ru,zh-Hant")
     parser.add_argument("--pages", type=int, default=12, help="per language")
     parser.add_argument("--scan", type=float, default=0.4, help="how poor the scans are, 0 to 1")
+    parser.add_argument("--seed", type=int, default=7, help="other pages for another number")
     parser.add_argument("--engine", default="auto")
     parser.add_argument("--whole", action="store_true", help="also the whole of `ocrtune parse --formats pdf`")
     parser.add_argument("--repeat", type=int, default=1, help="times each is run; the fastest counts")

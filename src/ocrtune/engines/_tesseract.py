@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ocrtune.engines._pooled import Turn
 from ocrtune.errors import EngineError
-from ocrtune.layout import Rect, Span, SpanWord
+from ocrtune.layout import Rect, Span, SpanWord, is_stretched
 from ocrtune.layout.parts import bounds
 
 if TYPE_CHECKING:
@@ -241,7 +241,10 @@ class _Row(NamedTuple):
     def spans(self) -> list[Span]:
         """The row in pieces: tesseract takes the cells of a table for the words of a line."""
         pieces: list[list[SpanWord]] = []
-        for word in self._written():
+        written = self._written()
+        if is_stretched(written):
+            return [self._span(written)]
+        for word in written:
             if pieces and word.box[0] - pieces[-1][-1].box[2] < COLUMN_GAP * (self.height or word.box[3] - word.box[1]):
                 pieces[-1].append(word)
             else:

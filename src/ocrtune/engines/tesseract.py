@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 from ocrtune.core import Failure, Size
 from ocrtune.engines import _tesseract as tess
+from ocrtune.engines._again import looked_again
 from ocrtune.engines._lookalikes import reads_both, respelled, respelled_spans
 from ocrtune.engines._pooled import Found, Seeing, Unread, clear, moved, turned
-from ocrtune.engines._scripts import LANGUAGES
 from ocrtune.errors import MissingExtraError
 from ocrtune.layout import Span
 from ocrtune.options import EngineOptions
@@ -21,13 +21,10 @@ from ocrtune.options import EngineOptions
 if TYPE_CHECKING:
     from PIL.Image import Image
 
-PAGE, BLOCK = 3, 6  # page segmentation modes: find the layout; one block of text
+PAGE, BLOCK, LINE = 3, 6, 7  # page segmentation modes: find the layout; one block of text; one line
 BLOCK_HEIGHT = 200  # pixels up to which a picture is a crop of some lines, not a page
 LEAST_HEIGHT = 48  # pixels; smaller crops are enlarged, letters under some 20 pixels are read badly
 MARGIN = 16  # pixels around a crop in its own background colour; letters at the very edge are lost otherwise
-LARGE = 1400  # pixels of the shorter side from which on a page of Latin letters is seen at NARROW of its width
-NARROW = 0.85  # which takes that much less time; CER 1.4 to 1.7 % instead of 1.7 % on English scans at 200 dpi, 1.9 % and 1.9 %
-# where letters are 0.6 times as large. Cyrillic loses: 1.02 % becomes 1.11 % at 0.9, 1.2 % at 0.8.
 SURE = 0.75  # mean confidence from which on a page needs no second look; print is at 0.9, pages upside down at 0.3 to 0.6
 FEW = 250  # letters; a page with fewer may be one of which most was not read
 LYING = 0.1  # part of the letters in lines that run down the page
@@ -112,8 +109,12 @@ class Tesseract(Seeing):
         return str(self._recognise(image, mode).GetUTF8Text())
 
     def _spans_by_library(self, image: Image) -> list[Span]:
-        seen, mode = prepared(self._narrow(image))
-        return self._settled(self._back(tess.recognised(self._recognise(seen, mode)), image))
+        seen, mode = prepared(image)
+        spans = self._back(tess.recognised(self._recognise(seen, mode)), image)
+        if image.height > BLOCK_HEIGHT:
+            grey = image.convert("L")
+            spans = looked_again(spans, grey, lambda part: tess.recognised(self._recognise(part, LINE)))
+        return self._settled(spans)
 
     # --- the program ---
 
@@ -121,29 +122,18 @@ class Tesseract(Seeing):
         return tess.run(image, self._data, mode, timeout=self.options.timeout)
 
     def _spans_by_program(self, image: Image) -> list[Span]:
-        seen, mode = prepared(self._narrow(image))
+        seen, mode = prepared(image)
         table = tess.run(seen, self._data, mode, wanted="tsv", timeout=self.options.timeout)
         return self._settled(self._back(tess.lines_of(table), image))
 
-    # --- how wide it is seen ---
-
-    def _factor(self, image: Image) -> float:
-        languages = set(tess.names(self.language or ""))
-        return NARROW if min(image.size) >= LARGE and languages <= set(LANGUAGES["Latin"]) else 1.0
-
-    def _narrow(self, image: Image) -> Image:
-        from PIL.Image import Resampling
-
-        factor = self._factor(image)
-        return image if factor == 1 else image.convert("L").resize((round(image.width * factor), image.height), Resampling.BOX)
+    # --- what they have in common ---
 
     def _back(self, spans: list[Span], image: Image) -> list[Span]:
         """Lines that were found in the prepared picture, at their places in the picture itself."""
-        if image.height <= BLOCK_HEIGHT:
-            enlarged = _enlarged(image)
-            return moved(spans, (1 / enlarged, 1 / enlarged), Size(*image.size), margin=MARGIN)
-        factor = self._factor(image)
-        return spans if factor == 1 else moved(spans, (1 / factor, 1.0), Size(*image.size))
+        if image.height > BLOCK_HEIGHT:
+            return spans
+        enlarged = _enlarged(image)
+        return moved(spans, (1 / enlarged, 1 / enlarged), Size(*image.size), margin=MARGIN)
 
     def _settled(self, spans: list[Span]) -> list[Span]:
         plausible = _plausible(spans)

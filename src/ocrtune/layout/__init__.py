@@ -8,7 +8,7 @@ regions = analyse([Span("Annual report", (90, 60, 700, 110), 48.0), …], Size(1
 from ocrtune.layout.analysis import analyse
 from ocrtune.layout.formulas import formulas_in
 from ocrtune.layout.ink import marks_in
-from ocrtune.layout.lines import letter_height
+from ocrtune.layout.lines import is_stretched, letter_height
 from ocrtune.layout.parts import Rect, Rule, Span, SpanWord
 from ocrtune.layout.pictures import figures_in, rules_in
 from ocrtune.layout.reading import order
@@ -22,6 +22,7 @@ __all__ = [
     "analyse",
     "figures_in",
     "formulas_in",
+    "is_stretched",
     "letter_height",
     "marks_in",
     "order",

@@ -18,6 +18,9 @@ WORD_GAP = 0.5  # letter heights: pieces of one row closer than this are one lin
 WIDE_GAP = 0.9  # letter heights, where the line above or the one below runs through
 BRIDGED_GAP = 6.0  # letter heights, where both do, or the other is short: lines set to both margins
 SIGNED = 0.6  # of a gap between two pieces: a rule this long in it is there to be signed on
+EVEN, UNEVEN = 1.3, 1.5  # ratios of the widest to the least gap, and word, of a line that is stretched to both margins
+SPREAD = 2.5  # letter heights between the words of such a line, at most
+STRETCHED = 0.6  # of the gap between two pieces: where gaps between their words are as wide, they are one stretched line
 MARK_GAP = 5.0  # letter heights between the mark of a list and its text
 BULLET = re.compile(r"[•‣▪▫◦●○■□◆◇►▶➢➤✓✔★☆❖·∙–—*-]|\uf0b7|o(?=\s)")
 NUMBER = re.compile(r"\(?(\d{1,3}|[a-zа-я]|[ivx]{1,4}|[①-⑳])[.)．、]|[①-⑳]|\[\d{1,3}\]|[(（][一二三四五六七八九十\d]{1,3}[)）]")
@@ -103,10 +106,20 @@ def levelled(spans: Sequence[Span]) -> list[Span]:
 def pieces(span: Span) -> list[Span]:
     """A span divided where its words stand so far apart that columns lie between them."""
     cuts = [at for at, (one, other) in enumerate(pairwise(span.words), 1) if other.box[0] - one.box[2] > COLUMN_GAP * span.size]
-    if not cuts or span.vertical:
+    if not cuts or span.vertical or is_stretched(span.words):
         return [span]
     edges = [0, *cuts, len(span.words)]
     return [of_words(span, span.words[a:b]) for a, b in pairwise(edges)]
+
+
+def is_stretched(words: Sequence[SpanWord]) -> bool:
+    """Whether words as different as those of a sentence stand equally far apart: a line set to both margins, no row of cells."""
+    gaps = [other.box[0] - one.box[2] for one, other in pairwise(words)]
+    widths = [word.box[2] - word.box[0] for word in words]
+    if len(gaps) < 3 or max(gaps) > min(EVEN * min(gaps), SPREAD * max(word.box[3] - word.box[1] for word in words)):
+        return False
+    lettered = sum(any(c.isalpha() for c in word.text) for word in words)
+    return 3 * lettered >= len(words) and max(widths) > UNEVEN * min(widths)
 
 
 def of_words(span: Span, words: Sequence[SpanWord]) -> Span:
@@ -189,6 +202,8 @@ def _same_line(one: Span, other: Span, near: Sequence[Span]) -> bool:
         return True
     if gap > BRIDGED_GAP * size or max(one.size, other.size) > 1.2 * min(one.size, other.size):
         return False
+    if _goes_on_evenly(one, other, gap) and not _is_gutter(one, other, near):
+        return True
     bridges = [s for s in near if s.box[0] <= one.box[2] - size and s.box[2] >= other.box[0] + size]
     middle = (one.box[1] + one.box[3]) / 2
     close = [b for b in bridges if -shared(b.box, one.box, 1) < 1.3 * size and b.size < 1.2 * size]
@@ -196,6 +211,11 @@ def _same_line(one: Span, other: Span, near: Sequence[Span]) -> bool:
     if gap < WIDE_GAP * size or (below and above):
         return below or above
     return (below or above) and not _is_white(one, other, near, 1 if above else -1)
+
+
+def _goes_on_evenly(one: Span, other: Span, gap: float) -> bool:
+    gaps = [b.box[0] - a.box[2] for span in (one, other) for a, b in pairwise(span.words)]
+    return len(gaps) > 1 and min(gaps) > STRETCHED * gap
 
 
 def _is_white(one: Span, other: Span, near: Sequence[Span], way: int) -> bool:

@@ -25,6 +25,8 @@ ASIDE = 0.25  # of the narrower box's width: boxes that run into one another by 
 NARROW = 0.15  # of the page's width: a column of marks
 STRIPS = 200  # places across the page at which boxes are looked for
 OPEN = 0.2  # of what the tallest column covers: less is a gutter, crossed by titles only
+INTO = 0.4  # of a gutter: text of the columns does not reach as far into it
+LEVEL = 0.1  # of their height: columns that were made equally long end within it
 CROWD = 150  # boxes that no cut separates: more are no page that a person reads, and the partial order takes cubic time
 
 Places = list[int]
@@ -110,6 +112,8 @@ class _Page(NamedTuple):
         columns, bands = self._split(places, axis=0), self._split(places, axis=1)
         if len(columns) <= 1:
             return self._joined(bands) if bands else []
+        if below := self._below(bands):
+            return [[i for i in places if i not in below], [i for i in places if i in below]]
         if len(bands) == 1 or self._in_columns(columns, bands):
             return columns
         return self._at_widest(bands)
@@ -190,6 +194,34 @@ class _Page(NamedTuple):
             if across and len(sides) == 2:
                 return True
         return False
+
+    def _below(self, bands: list[Places]) -> set[int]:
+        """What stands below columns and is set to the page's width though it reaches no farther than one of them, as lines to
+        sign on are: it runs into the gutter, or columns of one height end above it. Beyond the gutter there is nothing more."""
+        for at in range(1, len(bands)):
+            columns = self._split([i for band in bands[:at] for i in band], axis=0)
+            if len(columns) < 2 or not self._beside(columns):
+                continue
+            below = {i for band in bands[at:] for i in band}
+            for one, other in pairwise(columns):
+                right = min(self.boxes[i][0] for i in other)
+                alone = not any(self.boxes[i][0] >= right for i in below)
+                if alone and (self._runs_into(bands[at], one, right) or self._ends_level(bands[at], one, other)):
+                    return below
+        return set()
+
+    def _runs_into(self, band: Places, column: Places, right: float) -> bool:
+        left = max(self.boxes[i][2] for i in column)
+        edge = left + INTO * (right - left)
+        return any(self.boxes[i][0] < edge < self.boxes[i][2] for i in band)
+
+    def _ends_level(self, band: Places, one: Places, other: Places) -> bool:
+        """Whether two columns are of one height, and more white than between the parts of the first one follows."""
+        a, b = (bounds(self.boxes[i] for i in column) for column in (one, other))
+        parts = self._split(one, axis=1)
+        white = max(self._gaps(parts, 1), default=float("inf"))
+        apart = min(self.boxes[i][1] for i in band) - a[3]
+        return abs(a[3] - b[3]) < LEVEL * min(a[3] - a[1], b[3] - b[1]) and apart > WIDER * white
 
     def _gutter(self, places: Places) -> float | None:
         """Where fewest boxes lie, by height, between two places that at least half of the tallest column covers."""

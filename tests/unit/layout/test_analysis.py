@@ -275,3 +275,37 @@ def test_a_stroke_of_a_letter_keeps_no_lines_apart() -> None:
     across, stroke = Rule((90, 128, 400, 129)), Rule((102, 130, 118, 132))
     assert len(analyse(spans, A4, rules=[stroke])) == 1
     assert len(analyse(spans, A4, rules=[across])) == 2
+
+
+def spread(texts: list[str], gap: float, top: float) -> Span:
+    """A line of which the words stand `gap` apart."""
+    words, left = [], 100.0
+    for text in texts:
+        words.append(SpanWord(text, (left, top, left + 9.0 * len(text), top + 20.0), 0.95))
+        left = words[-1].box[2] + gap
+    return Span(" ".join(texts), (100.0, top, left - gap, top + 20.0), 20.0, confidence=0.95, words=tuple(words))
+
+
+def test_a_line_stretched_to_both_margins_is_one_line() -> None:
+    words = ["131", "Union", "Lane,", "Auckland,", "Telephone:", "+44", "26", "2295", "5578,"]
+    assert [region.text for region in analyse([spread(words, 34.0, 200.0)], A4)] == [" ".join(words)]
+
+
+def test_a_stretched_line_that_was_found_in_two_pieces_is_one_line() -> None:
+    first, second = (
+        spread(["According", "to", "the", "paragraph", "No."], 24.0, 200.0),
+        spread(["5262", "the", "sea", "fence"], 24.0, 200.0),
+    )
+    far = first.box[2] + 38.0 - second.box[0]
+    words = tuple(w._replace(box=(w.box[0] + far, w.box[1], w.box[2] + far, w.box[3])) for w in second.words)
+    second = second._replace(box=(second.box[0] + far, 200.0, second.box[2] + far, 220.0), words=words)
+    (region,) = analyse([second, first], A4)
+    assert region.text == "According to the paragraph No. 5262 the sea fence"
+
+
+def test_cells_that_a_recogniser_took_for_a_line_stay_apart() -> None:
+    rows = [spread([f"{n}00", f"{n},200.50", f"-{n}00.5", f"{n}70,000"], 60.0, 200.0 + 40 * n) for n in range(1, 5)]
+    (table,) = analyse(rows, A4)
+    assert table.kind == "table" and "<td>100</td><td>1,200.50</td><td>-100.5</td><td>170,000</td>" in table.text
+    heads = spread(["Number", "Price", "Tax", "In all"], 60.0, 200.0)
+    assert len(analyse([heads], A4)) == 4

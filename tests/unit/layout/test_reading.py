@@ -137,3 +137,23 @@ def test_a_line_across_both_columns_is_read_before_them_though_it_is_narrow() ->
     right = [(518.0, 140.0, 910.0, 186.0), (518.0, 198.0, 910.0, 600.0)]
     boxes = [(355.0, 85.0, 647.0, 104.0), date, *left, *right]
     assert order(boxes, Size(1000, 1400)) == [0, 1, 2, 3, 4, 5, 6]
+
+
+COLUMNS = [
+    *((90.0, 100.0 + 60 * n, 440.0, 150.0 + 60 * n) for n in range(5)),
+    *((520.0, 100.0 + 60 * n, 880.0, 150.0 + 60 * n) for n in range(5)),
+]
+
+
+def test_lines_to_sign_on_below_columns_are_read_last_where_they_reach_into_the_gutter() -> None:
+    assert read([*COLUMNS, (90.0, 406.0, 500.0, 422.0), (90.0, 430.0, 490.0, 446.0)])
+
+
+def test_what_stands_below_columns_of_one_height_after_more_white_is_read_last() -> None:
+    assert read([*COLUMNS, (90.0, 430.0, 300.0, 446.0), (90.0, 454.0, 320.0, 470.0)])
+
+
+def test_the_longer_column_is_read_to_its_end_before_the_next_one() -> None:
+    longer = [(90.0, 430.0, 440.0, 480.0), (90.0, 490.0, 430.0, 540.0)]
+    assert read([*COLUMNS[:5], *longer, *COLUMNS[5:8]])
+    assert read([*COLUMNS[:5], (90.0, 400.0, 440.0, 450.0), *COLUMNS[5:]])
