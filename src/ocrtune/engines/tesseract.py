@@ -14,6 +14,7 @@ from ocrtune.engines import _tesseract as tess
 from ocrtune.engines._again import looked_again
 from ocrtune.engines._lookalikes import reads_both, respelled, respelled_spans
 from ocrtune.engines._pooled import Found, Seeing, Unread, clear, moved, turned
+from ocrtune.engines._scripts import LANGUAGES
 from ocrtune.errors import MissingExtraError
 from ocrtune.layout import Span
 from ocrtune.options import EngineOptions
@@ -25,6 +26,8 @@ PAGE, BLOCK, LINE = 3, 6, 7  # page segmentation modes: find the layout; one blo
 BLOCK_HEIGHT = 200  # pixels up to which a picture is a crop of some lines, not a page
 LEAST_HEIGHT = 48  # pixels; smaller crops are enlarged, letters under some 20 pixels are read badly
 MARGIN = 16  # pixels around a crop in its own background colour; letters at the very edge are lost otherwise
+LARGE = 1400  # pixels of the shorter side from which on a page of Latin letters is seen at NARROW of its width
+NARROW = 0.85  # which takes that much less time; CER 0.61 % instead of 0.52 % on English scans at 200 dpi
 SURE = 0.75  # mean confidence from which on a page needs no second look; print is at 0.9, pages upside down at 0.3 to 0.6
 FEW = 250  # letters; a page with fewer may be one of which most was not read
 LYING = 0.1  # part of the letters in lines that run down the page
@@ -109,7 +112,7 @@ class Tesseract(Seeing):
         return str(self._recognise(image, mode).GetUTF8Text())
 
     def _spans_by_library(self, image: Image) -> list[Span]:
-        seen, mode = prepared(image)
+        seen, mode = prepared(self._narrow(image))
         spans = self._back(tess.recognised(self._recognise(seen, mode)), image)
         if image.height > BLOCK_HEIGHT:
             grey = image.convert("L")
@@ -122,18 +125,29 @@ class Tesseract(Seeing):
         return tess.run(image, self._data, mode, timeout=self.options.timeout)
 
     def _spans_by_program(self, image: Image) -> list[Span]:
-        seen, mode = prepared(image)
+        seen, mode = prepared(self._narrow(image))
         table = tess.run(seen, self._data, mode, wanted="tsv", timeout=self.options.timeout)
         return self._settled(self._back(tess.lines_of(table), image))
 
-    # --- what they have in common ---
+    # --- how wide it is seen ---
+
+    def _factor(self, image: Image) -> float:
+        languages = set(tess.names(self.language or ""))
+        return NARROW if min(image.size) >= LARGE and languages <= set(LANGUAGES["Latin"]) else 1.0
+
+    def _narrow(self, image: Image) -> Image:
+        from PIL.Image import Resampling
+
+        factor = self._factor(image)
+        return image if factor == 1 else image.convert("L").resize((round(image.width * factor), image.height), Resampling.BOX)
 
     def _back(self, spans: list[Span], image: Image) -> list[Span]:
         """Lines that were found in the prepared picture, at their places in the picture itself."""
-        if image.height > BLOCK_HEIGHT:
-            return spans
-        enlarged = _enlarged(image)
-        return moved(spans, (1 / enlarged, 1 / enlarged), Size(*image.size), margin=MARGIN)
+        if image.height <= BLOCK_HEIGHT:
+            enlarged = _enlarged(image)
+            return moved(spans, (1 / enlarged, 1 / enlarged), Size(*image.size), margin=MARGIN)
+        factor = self._factor(image)
+        return spans if factor == 1 else moved(spans, (1 / factor, 1.0), Size(*image.size))
 
     def _settled(self, spans: list[Span]) -> list[Span]:
         plausible = _plausible(spans)
