@@ -26,8 +26,19 @@ def ink_of(image: Image) -> Any:
 
 def marks_in(image: Image) -> list[Rect]:
     """Boxes of the pieces of ink that hang together, from top to bottom: letters, dots, brackets, lines."""
-    import cv2
-
-    found = cv2.connectedComponentsWithStats(ink_of(image), connectivity=8)[2][1:]
+    found = connected(ink_of(image))
     kept = found[found[:, 2:4].max(axis=1) >= SPECK] if len(found) else found
     return sorted((float(x), float(y), float(x + w), float(y + h)) for x, y, w, h, _ in kept.tolist())
+
+
+def connected(ink: Any) -> Any:
+    """Left, top, width, height and number of pixels of each piece of ink, (n, 5).
+
+    Short labels take a third of the time; a page of nothing but dots has more pieces than they can count.
+    """
+    import cv2
+
+    try:
+        return cv2.connectedComponentsWithStatsWithAlgorithm(ink, 8, cv2.CV_16U, cv2.CCL_DEFAULT)[2][1:]
+    except cv2.error:
+        return cv2.connectedComponentsWithStats(ink, connectivity=8)[2][1:]

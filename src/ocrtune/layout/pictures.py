@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from ocrtune.core import Size
-from ocrtune.layout.ink import ink_of
+from ocrtune.layout.ink import connected, ink_of
 from ocrtune.layout.kinds import CAPTION
 from ocrtune.layout.lines import is_wide
 from ocrtune.layout.parts import Rect, Rule, Span, area, bounds, overlap, shared
@@ -42,7 +42,7 @@ def rules_in(image: Image) -> list[Rule]:
         lines = ink
         for step, length in ((cv2.MORPH_OPEN, 2 * least // 3), (cv2.MORPH_CLOSE, least // 3)):  # short gaps in long lines
             lines = cv2.morphologyEx(lines, step, np.ones((1, length) if across else (length, 1), np.uint8))
-        for x, y, w, h, count in cv2.connectedComponentsWithStats(lines, connectivity=8)[2][1:].tolist():
+        for x, y, w, h, count in connected(lines).tolist():
             long, high = (w, h) if across else (h, w)
             if long >= least and count / long <= thick and high <= 0.05 * long + thick:
                 found.append(Rule((float(x), float(y), float(x + w), float(y + h))))
@@ -103,7 +103,7 @@ def _components(joined: Any) -> list[tuple[int, int, int, int, int]]:
         elif label:
             core = np.ones((max(3, int(LEAST * min(width, height)) // 2),) * 2, np.uint8)
             solid = cv2.morphologyEx((labels == label).astype(np.uint8), cv2.MORPH_OPEN, core)
-            out += [tuple(part) for part in cv2.connectedComponentsWithStats(solid)[2][1:].tolist()]
+            out += [tuple(part) for part in connected(solid).tolist()]
     return out
 
 

@@ -112,7 +112,7 @@ class Worker:
         finally:
             watch.cancel()
         if late.is_set():  # it answered in its last moment
-            self.close(kill=True)
+            self.close()
         return reply
 
     @property
@@ -127,19 +127,14 @@ class Worker:
     def _end(self) -> None:
         with contextlib.suppress(subprocess.TimeoutExpired):
             self._process.wait(timeout=1.0)  # of its own death, if it is dying, so that its cause is known
-        self.close(kill=True)
+        self.close()
 
-    def close(self, *, kill: bool) -> None:
-        """An idle worker ends with its input; a busy one is killed."""
-        if kill:
-            self._process.kill()
+    def close(self) -> None:
+        """Nothing is lost with a worker: it only reads."""
+        self._process.kill()
         with contextlib.suppress(OSError):
             cast(BinaryIO, self._process.stdin).close()
-        try:
-            self._process.wait(timeout=2.0)
-        except subprocess.TimeoutExpired:
-            self._process.kill()
-            self._process.wait()
+        self._process.wait()
         with contextlib.suppress(OSError):
             cast(BinaryIO, self._process.stdout).close()
 
@@ -184,10 +179,10 @@ class Pool:
             return [worker.pid for worker in self._workers.values()]
 
     def close(self) -> None:
-        """End all workers, busy ones at once. Jobs that are not done are cancelled."""
+        """End all workers at once. Jobs that are not done are cancelled."""
         with self._lock:
             self._closed = True
-            workers, busy = list(self._workers.values()), self._open > 0
+            workers = list(self._workers.values())
             self._workers.clear()
             threads = self._threads
         with contextlib.suppress(queue.Empty):
@@ -198,7 +193,7 @@ class Pool:
         for _ in range(threads):
             self._jobs.put(None)
         for worker in workers:
-            worker.close(kill=busy)
+            worker.close()
 
     def _serve(self, number: int) -> None:
         while (job := self._jobs.get()) is not None:
@@ -238,7 +233,7 @@ class Pool:
                 return attempt(dict(request.header), self._alone)
         reply = worker.ask(request)
         if isinstance(reply, _Lost) or _is_short(reply):
-            worker.close(kill=True)
+            worker.close()
             with self._lock:
                 self._workers.pop(number, None)
         return reply
@@ -254,7 +249,7 @@ class Pool:
         if worker is not None and worker.is_alive:
             return worker
         if worker is not None:
-            worker.close(kill=True)
+            worker.close()
         try:
             worker = Worker(self.limits)
         except OSError as cause:
@@ -266,7 +261,7 @@ class Pool:
             if not self._closed:
                 self._workers[number] = worker
                 return worker
-        worker.close(kill=True)
+        worker.close()
         raise RuntimeError("the pool is closed")
 
 

@@ -1,10 +1,12 @@
 from __future__ import annotations
 
+import numpy as np
 import pytest
 from PIL import Image, ImageDraw, ImageFont
 
 from ocrtune.core import Region, Size
 from ocrtune.layout import Rect, Span, analyse, formulas_in, marks_in, rules_in
+from ocrtune.layout.ink import connected
 
 SIZE = 26
 SENTENCE = "The harbour was quiet and the letters had not yet come over the"
@@ -206,3 +208,10 @@ def test_labels_of_a_drawing_are_none(sheet: Sheet) -> None:
 def test_an_empty_page_has_none() -> None:
     assert formulas_in([], []) == []
     assert formulas_in([Span("word", (0, 0, 50, 20), 20.0, confidence=0.9)], []) == []
+
+
+def test_pieces_of_ink_are_counted_beyond_what_short_labels_hold() -> None:
+    dots = np.zeros((600, 600), np.uint8)
+    dots[::2, ::2] = 255
+    assert len(connected(dots)) == 90_000
+    assert connected(dots[:3, :3]).tolist() == [[0, 0, 1, 1, 1], [2, 0, 1, 1, 1], [0, 2, 1, 1, 1], [2, 2, 1, 1, 1]]
