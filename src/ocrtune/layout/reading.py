@@ -204,16 +204,13 @@ class _Page(NamedTuple):
                 continue
             below = {i for band in bands[at:] for i in band}
             for one, other in pairwise(columns):
-                right = min(self.boxes[i][0] for i in other)
-                alone = not any(self.boxes[i][0] >= right for i in below)
-                if alone and (self._runs_into(bands[at], one, right) or self._ends_level(bands[at], one, other)):
+                left, right = max(self.boxes[i][2] for i in one), min(self.boxes[i][0] for i in other)
+                edge = left + INTO * (right - left)
+                alone = not any(self.boxes[i][0] >= edge for i in below)
+                into = any(self.boxes[i][0] < edge < self.boxes[i][2] for i in bands[at])
+                if alone and (into or self._ends_level(bands[at], one, other)):
                     return below
         return set()
-
-    def _runs_into(self, band: Places, column: Places, right: float) -> bool:
-        left = max(self.boxes[i][2] for i in column)
-        edge = left + INTO * (right - left)
-        return any(self.boxes[i][0] < edge < self.boxes[i][2] for i in band)
 
     def _ends_level(self, band: Places, one: Places, other: Places) -> bool:
         """Whether two columns are of one height, and more white than between the parts of the first one follows."""

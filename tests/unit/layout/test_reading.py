@@ -157,3 +157,11 @@ def test_the_longer_column_is_read_to_its_end_before_the_next_one() -> None:
     longer = [(90.0, 430.0, 440.0, 480.0), (90.0, 490.0, 430.0, 540.0)]
     assert read([*COLUMNS[:5], *longer, *COLUMNS[5:8]])
     assert read([*COLUMNS[:5], (90.0, 400.0, 440.0, 450.0), *COLUMNS[5:]])
+
+
+def test_columns_whose_boxes_begin_within_some_pixels_of_one_another_are_read_one_after_the_other() -> None:
+    left, right = (
+        [(150.0, 364.0, 264.0, 386.0), (148.0, 407.0, 818.0, 470.0)],
+        [(881.0, 309.0, 1552.0, 410.0), (879.0, 532.0, 1505.0, 633.0)],
+    )
+    assert read([*left, *right], Size(1700, 2200))
