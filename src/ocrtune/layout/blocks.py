@@ -9,7 +9,7 @@ from itertools import pairwise
 from statistics import median, pstdev
 from typing import NamedTuple
 
-from ocrtune.layout.lines import BRIDGED_GAP, Line, is_bullet, is_wide, list_mark
+from ocrtune.layout.lines import BRIDGED_GAP, CAPTION, Line, is_bullet, is_wide, list_mark
 from ocrtune.layout.parts import Rect, Rule, bounds, shared, usual
 
 FARTHEST = 2.6  # letter heights between the baselines of two lines of one paragraph
@@ -231,7 +231,7 @@ def _begins(chain: Sequence[Line], at: int, shape: _Shape, block: Sequence[Line]
     last, line = chain[at - 1], chain[at]
     if _step(last, line) > LOOSER * shape.step:
         return True
-    if any(_is_signed(x) for x in (last, line)):
+    if any(_is_signed(x) for x in (last, line)) or _is_caption(last, line):
         return True
     if shape.centred:
         return False
@@ -251,6 +251,13 @@ def _begins(chain: Sequence[Line], at: int, shape: _Shape, block: Sequence[Line]
 def _is_signed(line: Line) -> bool:
     """Whether it has white in it that nothing but a rule to sign on can bridge."""
     return any(b.box[0] - a.box[2] > BRIDGED_GAP * line.size for a, b in pairwise(line.spans))
+
+
+def _is_caption(last: Line, line: Line) -> bool:
+    """Whether after a whole sentence the line begins as captions do: `Table 4. Prices`, not `Table 4 shows`."""
+    found = CAPTION.match(line.text)
+    named = found is not None and any(c.isdigit() for c in found[0]) and bool(found["end"].strip())
+    return named and last.text.endswith((".", "!", "?", "。", ":", ";"))
 
 
 def _is_headline(line: Line, shape: _Shape) -> bool:

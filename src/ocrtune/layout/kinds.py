@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from ocrtune.layout.blocks import Block
-from ocrtune.layout.lines import is_bullet, is_wide, list_mark
+from ocrtune.layout.lines import CAPTION, is_bullet, is_wide, list_mark
 from ocrtune.layout.parts import Rect, Rule, bounds, overlap, shared, usual
 
 LARGER = 1.08  # times the body's letters: a heading
@@ -20,12 +20,6 @@ MOST_COMMAS = 3  # in a heading that is not twice as large as the text; lists of
 NUMBERED = re.compile(
     r"(\d{1,2}(\.\d{1,2}){0,4}\.?|[IVX]{1,5}\.|§\s*\d+|[A-ZА-Я]\.|(chapter|section|part|appendix|annex|article|глава|часть|раздел|приложение|статья)"
     r"\s+[\dIVXА-ЯA-Z]{1,5}\.?:?)\s+\S|第[一二三四五六七八九十百\d]{1,4}[章节節编編部条條回]|[一二三四五六七八九十]{1,3}[、．]",
-    re.IGNORECASE,
-)
-CAPTION = re.compile(
-    r"((extended data |supplementary )?(figure|fig\.?|table|tab\.?|chart|scheme|plate|diagram|photo|map|box|"
-    r"abbildung|abb\.|tabelle|tableau|рисунок|рис\.?|таблица|табл\.?|схема|фото|диаграмма)\s*[№#]?\s*[A-ZА-Я]{0,2}[.\-–]?\d{0,3}([.\-–]\d+)*[a-z]?|"
-    r"[图圖表]\s*[\d一二三四五六七八九十]+([.\-–]\d+)*)(?P<end>\s*[.:：|—–-]|\s|$)",
     re.IGNORECASE,
 )
 FOOTNOTE = re.compile(r"([*∗†‡§¶#]{1,3}|\d{1,2}(?![\d.,:/]|\s*%)[.)]?|[¹²³⁴⁵⁶⁷⁸⁹⁰]+|\(\d{1,2}\)|[①-⑳])\s*\S")

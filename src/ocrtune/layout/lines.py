@@ -24,6 +24,12 @@ STRETCHED = 0.6  # of the gap between two pieces: where gaps between their words
 MARK_GAP = 5.0  # letter heights between the mark of a list and its text
 BULLET = re.compile(r"[•‣▪▫◦●○■□◆◇►▶➢➤✓✔★☆❖·∙–—*-]|\uf0b7|o(?=\s)")
 NUMBER = re.compile(r"\(?(\d{1,3}|[a-zа-я]|[ivx]{1,4}|[①-⑳])[.)．、]|[①-⑳]|\[\d{1,3}\]|[(（][一二三四五六七八九十\d]{1,3}[)）]")
+CAPTION = re.compile(
+    r"((extended data |supplementary )?(figure|fig\.?|table|tab\.?|chart|scheme|plate|diagram|photo|map|box|"
+    r"abbildung|abb\.|tabelle|tableau|рисунок|рис\.?|таблица|табл\.?|схема|фото|диаграмма)\s*[№#]?\s*[A-ZА-Я]{0,2}[.\-–]?\d{0,3}([.\-–]\d+)*[a-z]?|"
+    r"[图圖表]\s*[\d一二三四五六七八九十]+([.\-–]\d+)*)(?P<end>\s*[.:：|—–-]|\s|$)",
+    re.IGNORECASE,
+)
 
 SECTION = re.compile(r"\d{1,2}(\.\d{1,2}){1,4}\.?|[A-ZА-Я]\.\d{1,2}|§\s?\d+|[IVX]{1,5}\.|\d{1,2}")
 

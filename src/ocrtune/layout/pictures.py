@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from ocrtune.core import Size
 from ocrtune.layout.ink import connected, ink_of
-from ocrtune.layout.kinds import CAPTION
-from ocrtune.layout.lines import is_wide
+from ocrtune.layout.lines import CAPTION, is_wide
 from ocrtune.layout.parts import Rect, Rule, Span, area, bounds, overlap, shared
 
 if TYPE_CHECKING:

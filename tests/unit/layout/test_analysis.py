@@ -309,3 +309,12 @@ def test_cells_that_a_recogniser_took_for_a_line_stay_apart() -> None:
     assert table.kind == "table" and "<td>100</td><td>1,200.50</td><td>-100.5</td><td>170,000</td>" in table.text
     heads = spread(["Number", "Price", "Tax", "In all"], 60.0, 200.0)
     assert len(analyse([heads], A4)) == 4
+
+
+def test_a_caption_right_under_a_sentence_is_apart_from_it_and_a_sentence_about_a_table_is_not() -> None:
+    item = [line("• The doctors finance the average map if the collection", 90, 200), line("organises a paragraph.", 110, 226)]
+    grid = [line(cell, 90 + 250 * n, 300) for n, cell in enumerate(("Mapping", "44.1", "9.6"))]
+    for said, kinds in (("Table 4. Wide reduction", ["list-item", "caption"]), ("Table 4 shows the reduction", ["list-item"])):
+        found = analyse([*item, line(said, 110, 252), *grid], Size(1000, 1400))
+        assert [region.kind for region in found][: len(kinds)] == kinds
+        assert (said in found[0].text) == (kinds == ["list-item"])
