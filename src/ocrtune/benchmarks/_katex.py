@@ -14,6 +14,7 @@ from ocrtune.errors import ResourceError
 PLACE = "OCRTUNE_KATEX"
 SCRIPT, STYLE = "katex.min.js", "katex.min.css"
 INSTALL = f"npm install -g katex, or set {PLACE} to a folder with {SCRIPT} and {STYLE}"
+DECIDE = ("PATH", "HOME", "PREFIX")  # on npm's root, beside its own npm_config_…: by PATH it finds node
 PATIENCE = 30.0  # seconds for npm, which starts slowly
 
 
@@ -44,11 +45,15 @@ def _missing(folder: Path) -> str | None:
     return next((name for name in (SCRIPT, STYLE) if not (folder / name).is_file()), None)
 
 
-@cache
 def _npm_root() -> Path | None:
     npm = shutil.which("npm")
-    if npm is None:
-        return None
+    said = {name: value for name, value in os.environ.items() if name.lower().startswith("npm_config_") or name in DECIDE}
+    return None if npm is None else _asked(npm, frozenset(said.items()))
+
+
+@cache
+def _asked(npm: str, _: frozenset[tuple[str, str]]) -> Path | None:
+    """What npm says in such an environment; it is slow, and asked for each page."""
     try:
         asked = subprocess.run([npm, "root", "-g"], capture_output=True, text=True, timeout=PATIENCE, check=True)
     except (OSError, subprocess.SubprocessError):

@@ -6,7 +6,6 @@ from pathlib import Path
 
 import pytest
 
-from ocrtune.benchmarks import _katex
 from ocrtune.benchmarks._katex import katex_dist, katex_version
 from ocrtune.errors import ResourceError
 
@@ -24,7 +23,6 @@ def _npm(folder: Path, root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     program.chmod(0o755)
     monkeypatch.setenv("PATH", str(folder), prepend=":")
     monkeypatch.delenv("OCRTUNE_KATEX", raising=False)
-    _katex._npm_root.cache_clear()
 
 
 def test_the_environment_names_the_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -34,6 +32,17 @@ def test_the_environment_names_the_folder(tmp_path: Path, monkeypatch: pytest.Mo
 
 def test_npm_names_the_folder_otherwise(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     dist = _installed(tmp_path / "root" / "katex")
+    _npm(tmp_path, tmp_path / "root", monkeypatch)
+    assert katex_dist() == dist.resolve()
+
+
+def test_npm_is_asked_again_where_it_would_answer_otherwise(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    dist = _installed(tmp_path / "root" / "katex")
+    with monkeypatch.context() as elsewhere:
+        (tmp_path / "bare").mkdir()
+        _npm(tmp_path / "bare", tmp_path / "bare", elsewhere)
+        with pytest.raises(ResourceError, match="cannot be found"):
+            katex_dist()
     _npm(tmp_path, tmp_path / "root", monkeypatch)
     assert katex_dist() == dist.resolve()
 
