@@ -14,7 +14,6 @@ from ocrtune.imaging import image_ref
 from ocrtune.imports import Imported, Reply, read_answers
 from ocrtune.inference import PREDICTIONS
 from ocrtune.runs import RunDir
-from ocrtune.sampling import load_split
 
 ROWS = "rows.jsonl"  # the published columns, as far as the answers have them, in a form that benchmarks load
 SAME = 1e-6  # scores that differ by less are the same, written with other digits
@@ -32,19 +31,18 @@ class Brought(NamedTuple):
     given: dict[str, float]
 
 
-def bring(file: Path, benchmark: Benchmark | None, place: Path | None, into: RunDir, *, split: str) -> Brought:
+def bring(file: Path, benchmark: Benchmark | None, known: Sequence[Sample] | None, into: RunDir) -> Brought:
     """The answers of another program's file, kept as predictions of the run `into`.
 
-    What they are about is the benchmark's or dataset's own data at `place`, or where that is None what the file itself says.
+    What they are about is among `known`, the benchmark's or dataset's own data, or where that is None what the file itself says.
     Raises InputError when they do not belong together.
     """
     found = read_answers(file)
     if not found.replies:
         raise InputError(f"{file} holds no answers")
-    if place is None:
+    if known is None:
         samples = _told(found.replies, file) if benchmark is None else _published(found.replies, benchmark, into)
     else:
-        known = load_split(place, split) if benchmark is None else benchmark.load(place)
         samples = _among(found.replies, {sample.id: sample for sample in known}, file)
     predictions = [_prediction(reply) for reply in found.replies]
     into.write(PREDICTIONS, predictions)

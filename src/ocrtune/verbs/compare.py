@@ -6,6 +6,7 @@ Examples:
   ocrtune compare runs/evaluate-base1234 runs/evaluate-tuned567 --metric wer --fail-if-worse cer,wer
   ocrtune compare run:score-aa run:score-bb --resamples 20000 --seed 7 --attributes layout.json
   ocrtune compare base_samples.jsonl tuned_samples.jsonl --benchmark ocrbench --profile official
+  ocrtune compare bench_data/marker bench_data/olmocr --benchmark olmocr-bench --data bench_data
   ocrtune compare run:ru-base run:ru-tuned --also '{"English": {"a": "run:en-base", "b": "run:en-tuned"}}'
 """
 
@@ -27,6 +28,7 @@ from ocrtune.runs import RunDir
 from ocrtune.stats import Comparison, Plan
 from ocrtune.verbs import score
 from ocrtune.verbs._contrasts import How, contrasts, view
+from ocrtune.verbs._folder import is_folder
 from ocrtune.verbs._sides import Result, read_result, training_curve
 from ocrtune.verbs._verdict import doubted, markdown, mistake_lines, summary, verdict
 
@@ -39,7 +41,8 @@ class Runs(Section):
     """Two results on the same benchmark."""
 
     a: str = Field(
-        description="the base: an evaluate or score run (run:<id> or its folder), or a file of published answers, which is scored"
+        description="the base: an evaluate or score run (run:<id> or its folder), or published answers (a file, or a folder "
+        "of Markdown), which are scored"
     )
     b: str = Field(description="the candidate, read from the same samples")
 
@@ -48,12 +51,10 @@ class Config(Runs):
     """What is compared, and how sure one wants to be."""
 
     others: Names = Field((), description="more candidates, each against the base", json_schema_extra={"positional": True})
-    benchmark: str | None = Field(
-        None, description="for files of published answers: the benchmark by whose rules they are scored"
-    )
-    profile: str | None = Field(None, description="for files of published answers: version of the benchmark's scorer")
+    benchmark: str | None = Field(None, description="for published answers: the benchmark by whose rules they are scored")
+    profile: str | None = Field(None, description="for published answers: version of the benchmark's scorer")
     data: str | None = Field(
-        None, description="for files of published answers: the benchmark's data, where they do not say enough"
+        None, description="for published answers: the benchmark's data, or `hub`, where they do not say enough"
     )
     metric: str | None = Field(None, description="metric the verdict goes by; the first one of the runs when absent")
     fail_if_worse: Names = Field(
@@ -136,8 +137,8 @@ def _main(config: Config, into: RunDir) -> tuple[Result, dict[str, Result]]:
 
 
 def _result(name: str, config: Config, into: RunDir) -> Result:
-    """A finished run, or a file of published answers in a score run of its own."""
-    if not Path(name).is_file():
+    """A finished run, or published answers in a score run of their own."""
+    if not (Path(name).is_file() or is_folder(Path(name))):
         return read_result(name, into)
     asked = {field: getattr(config, field) for field in ("benchmark", "profile", "data", "attributes", "seed")}
     options = score.Config(run=name, **asked)

@@ -29,15 +29,14 @@ from ocrtune.core import Prediction, Sample
 from ocrtune.errors import ConfigError, InputError, ModelError, RunError
 from ocrtune.inference import PREDICTIONS, predict
 from ocrtune.models import notes
-from ocrtune.options import EngineOptions, Hub
+from ocrtune.options import EngineOptions
 from ocrtune.plugins import DIALECTS, ENGINES
 from ocrtune.runs import RunDir
-from ocrtune.sampling import load_split
+from ocrtune.verbs._data import linked
 from ocrtune.verbs._so_far import SoFar
 from ocrtune.verbs.score import ESTIMATE, SAMPLES, SCORES, Figures, Scoring, chosen, record, score_predictions, table
 
 log = logging.getLogger("ocrtune")
-HUB = "hub"
 SEEN = ("min_pixels", "max_pixels", "framing")  # what decides on the tokens of a picture and of the frame around it
 
 
@@ -191,12 +190,7 @@ def _as_published(config: Config, benchmark: Benchmark) -> Config:
 
 
 def _samples(config: Config, benchmark: Benchmark | None, into: RunDir) -> list[Sample]:
-    if benchmark is not None and (hub := _hub(config.data)) is not None:
-        samples = _fetched(benchmark, hub, into)
-    else:
-        into.link(data=config.data)
-        place = into.resolve(config.data, "dataset")
-        samples = load_split(place, config.split) if benchmark is None else benchmark.load(place)
+    samples = linked(config.data, config.split, benchmark, into)
     if not samples:
         raise InputError(f"the split {config.split!r} of {config.data} is empty", hint="choose another --split")
     if without := [sample.id for sample in samples if sample.target is None]:
@@ -208,21 +202,6 @@ def _samples(config: Config, benchmark: Benchmark | None, into: RunDir) -> list[
         return samples[: config.first]
     drawn = random.Random(config.seed).sample(range(len(samples)), config.limit)
     return [samples[index] for index in sorted(drawn)]
-
-
-def _hub(data: str) -> Hub | None:
-    """`hub`, or `hub@` and a branch, tag or commit; None for anything else."""
-    name, at, revision = data.partition("@")
-    return Hub(revision or None) if name == HUB and bool(at) == bool(revision) else None
-
-
-def _fetched(benchmark: Benchmark, hub: Hub, into: RunDir) -> list[Sample]:
-    """A run that was begun goes on with the commit that it began with: answers to different revisions never mix."""
-    name, _, commit = into.manifest.inputs.get("data", "").partition("@")
-    samples = benchmark.load(Hub(commit) if commit and name == benchmark.hub else hub)
-    if samples and (commit := samples[0].tags.get("revision", "")):
-        into.link(data=f"{benchmark.hub}@{commit}")
-    return samples
 
 
 def _protocol(config: Config, asked: Reader, sample: Sample) -> dict[str, str]:

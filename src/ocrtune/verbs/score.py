@@ -7,6 +7,8 @@ Examples:
   ocrtune score predictions.jsonl --data data/invoices --split test
   ocrtune score lmms_eval_samples.jsonl --benchmark ocrbench --profile lmms_legacy
   ocrtune score OCRBench_predictions.xlsx --benchmark ocrbench --profile vlmevalkit
+  ocrtune score predictions/ --benchmark omnidocbench --data OmniDocBench.json
+  ocrtune score predictions.jsonl --benchmark ocrbench --data hub
   ocrtune score gemma_result.json --normalisation gemma --export gemma
   ocrtune score run:evaluate-1a2b3c4d --profile lmms_current --cross-check lmms-eval --cross-check-python ~/lmms/bin/python
 """
@@ -30,13 +32,15 @@ from ocrtune.imports import SUFFIXES, recognise
 from ocrtune.inference import PREDICTIONS, read_predictions
 from ocrtune.plugins import BENCHMARKS, DIALECTS, METRICS
 from ocrtune.runs import RunDir
-from ocrtune.sampling import benchmark_digest, load_split
+from ocrtune.sampling import benchmark_digest
 from ocrtune.scoring.normalise import pipeline_steps
 from ocrtune.slicing import joined, measured, read_attributes
 from ocrtune.stats import Benchmark as Found
 from ocrtune.stats import Limits, Plan, Rule, doubts, estimate
 from ocrtune.verbs._crosscheck import CrossCheck, cross_check, refuse_unknown
 from ocrtune.verbs._crosscheck import Scored as Both
+from ocrtune.verbs._data import linked, loaded
+from ocrtune.verbs._folder import bring_folder, is_folder
 from ocrtune.verbs._gemma import FILE as GEMMA
 from ocrtune.verbs._gemma import result as gemma_result
 from ocrtune.verbs._imports import Brought, agreement, bring
@@ -96,10 +100,12 @@ class Config(Scoring):
 
     run: str = Field(
         description="an evaluate run (run:<id> or its folder), a predictions.jsonl, or answers that were published: a sample log "
-        "of lmms-eval, a table of VLMEvalKit (xlsx, tsv), a result of Gemma-OCR (json)"
+        "of lmms-eval, a table of VLMEvalKit (xlsx, tsv), a result of Gemma-OCR (json), or a folder with Markdown of each page"
     )
     data: str | None = Field(
-        None, description="dataset folder or run:<id>, with --benchmark its data; needed only for a bare predictions.jsonl"
+        None,
+        description="dataset folder or run:<id>; with --benchmark its file or folder, `hub`, or hub@<revision>; needed only for "
+        "a bare predictions.jsonl and for Markdown",
     )
     split: str = Field("test", description="split of --data that was read")
     dialect: str | None = Field(None, description="how the replies are written; the run's own when absent")
@@ -314,8 +320,9 @@ def read_samples(run: RunDir) -> list[Sample]:
     options = _options(run)
     if (data := options.get("data")) is None:
         raise RunError(f"{run.path} does not say which dataset it is about", hint="score it again with --data")
+    benchmark = BENCHMARKS.get(name)() if (name := options.get("benchmark")) else None
     asked = {p.sample_id for p in run.read(PREDICTIONS, Prediction)}
-    return [s for s in load_split(run.resolve(str(data), "dataset"), str(options.get("split", "test"))) if s.id in asked]
+    return [s for s in loaded(str(data), str(options.get("split", "test")), benchmark, run) if s.id in asked]
 
 
 class _Stored(NamedTuple):
@@ -329,6 +336,8 @@ class _Stored(NamedTuple):
 
 def _stored(config: Config, into: RunDir) -> _Stored:
     file = Path(config.run)
+    if is_folder(file):
+        return _brought(config, into)
     if file.is_file() or (file.suffix.lower() in SUFFIXES and not file.is_dir()):
         if not file.is_file():
             raise InputError(f"no such file: {file}", hint="give run:<id>, a run's folder, or a file with answers")
@@ -339,10 +348,11 @@ def _stored(config: Config, into: RunDir) -> _Stored:
     into.link(predictions=source.id)
     if not (file := source.path / source.manifest.outputs.get("predictions", PREDICTIONS)).is_file():
         raise RunError(f"{source.path} holds no predictions", hint="give a run of `ocrtune evaluate`")
-    samples = load_split(into.resolve(config.data, "dataset"), config.split) if config.data else read_samples(source)
     protocol = read_estimates(source.path)[0].protocol if (source.path / ESTIMATE).exists() else {}
     made = {k: v for k, v in protocol.items() if k not in OWN_PROTOCOL}
     dialect = config.dialect or str(_options(source).get("dialect") or protocol.get("dialect", "plain"))
+    scoring = config.model_copy(update={"benchmark": config.benchmark or protocol.get("benchmark")})
+    samples = linked(config.data, config.split, chosen(scoring), into) if config.data else read_samples(source)
     return _Stored(file.resolve(), samples, read_predictions(file), dialect, {**made, "dialect": dialect})
 
 
@@ -350,18 +360,27 @@ def _bare(config: Config, into: RunDir) -> _Stored:
     file = Path(config.run)
     if config.data is None:
         raise InputError(f"{file} does not say what it is about", hint="add --data <dataset> and --split <name>")
-    into.link(predictions=str(file.resolve()), data=config.data)
-    samples = load_split(into.resolve(config.data, "dataset"), config.split)
-    return _Stored(file.resolve(), samples, read_predictions(file), config.dialect or "plain", {})
+    into.link(predictions=str(file.resolve()))
+    benchmark = chosen(config)
+    samples = linked(config.data, config.split, benchmark, into)
+    dialect = config.dialect or (benchmark.dialect if benchmark else "plain")
+    return _Stored(file.resolve(), samples, read_predictions(file), dialect, {})
 
 
 def _brought(config: Config, into: RunDir) -> _Stored:
     """Answers that another program published."""
-    file, benchmark = Path(config.run), chosen(config)
-    into.link(predictions=str(file.resolve()), **({"data": config.data} if config.data else {}))
-    place = into.resolve(config.data, "dataset") if config.data else None
-    found = bring(file, benchmark, place, into, split=config.split)
-    dialect = config.dialect or (benchmark.dialect if benchmark else "plain")
+    place, benchmark = Path(config.run), chosen(config)
+    into.link(predictions=str(place.resolve()))
+    known = linked(config.data, config.split, benchmark, into) if config.data else None
+    if place.is_file():
+        found = bring(place, benchmark, known, into)
+    elif known is None:
+        raise InputError(
+            f"the Markdown in {place} does not say what it is about", hint="add --data, and --benchmark for its rules"
+        )
+    else:
+        found = bring_folder(place, known, into)
+    dialect = config.dialect or (benchmark.dialect if benchmark else "plain" if place.is_file() else "markdown")
     return _Stored(into.path / PREDICTIONS, found.samples, found.predictions, dialect, found.protocol, found)
 
 

@@ -16,12 +16,12 @@ import pyarrow.parquet
 import pytest
 
 from ocrtune.benchmarks.ocrbench import OcrBench
-from ocrtune.core import Estimate
+from ocrtune.core import Estimate, Prediction
 from ocrtune.errors import InputError
 from ocrtune.options import Hub
 from ocrtune.plugins import BENCHMARKS
 from ocrtune.runs import RunDir
-from ocrtune.verbs import evaluate
+from ocrtune.verbs import evaluate, score
 
 from . import hub as served
 from .conftest import drawn
@@ -92,6 +92,23 @@ def test_a_run_goes_on_with_the_commit_that_it_began_with(hub: served.Hub, tmp_p
     assert into.status == "done" and into.manifest.inputs["data"] == f"{REPOSITORY}@{begun}"
     first = json.loads((into.path / "estimate.json").read_text())[0]
     assert (first["n"], first["mean"], first["protocol"]["revision"]) == (2, 1.0, begun)
+
+
+def test_stored_replies_are_scored_against_the_data_of_the_hub(hub: served.Hub, tmp_path: Path) -> None:
+    pinned = hub.commit(split("alpha", "beta", "gamma"), "v1")
+    hub.commit(split("other", "words"), "main")
+    stored = tmp_path / "stored.jsonl"
+    said = [Prediction(sample_id=str(number), text="beta") for number in range(3)]
+    stored.write_text("".join(f"{prediction.line()}\n" for prediction in said))
+    log = tmp_path / "log.jsonl"
+    log.write_text("".join(json.dumps({"doc_id": one.sample_id, "filtered_resps": [one.text]}) + "\n" for one in said))
+    for file in (stored, log):
+        options = score.Config(run=str(file), data="hub@v1", benchmark="ocrbench", resamples=100)
+        into = RunDir.create("score", options, root=tmp_path / "runs")
+        with into.guard():
+            (first, *_) = score.run(options, into).estimates
+        assert (first.n, first.mean, first.protocol["revision"]) == (3, pytest.approx(1 / 3), pinned)
+        assert into.manifest.inputs["data"] == f"{REPOSITORY}@{pinned}"
 
 
 def test_what_is_there_already_is_not_fetched_again_and_needs_no_network(
