@@ -16,9 +16,9 @@ from pathlib import Path
 from typing import Any
 
 from ocrtune import chromium
-from ocrtune.benchmarks._katex import INSTALL, SCRIPT, STYLE, katex_dist
 from ocrtune.benchmarks._olm_formulas import Drawing, Symbol
 from ocrtune.errors import EngineError, ResourceError
+from ocrtune.katex import INSTALL, SCRIPT, STYLE, katex_dist
 
 PATIENCE = 5.0  # seconds for a batch, and for each of its formulas after a batch that failed; one takes milliseconds
 START = 60.0  # seconds for a browser to start and read KaTeX

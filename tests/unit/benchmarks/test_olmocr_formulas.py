@@ -11,7 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ocrtune.benchmarks import _katex, _olm_drawing
+from ocrtune import katex
+from ocrtune.benchmarks import _olm_drawing
 from ocrtune.benchmarks._olm_drawing import Drawer, require_tools
 from ocrtune.benchmarks._olm_formulas import Drawing, Symbol, formulas_in, within
 from ocrtune.benchmarks._olm_rules import passes
@@ -122,7 +123,7 @@ def test_prose_between_stray_dollars_is_not_drawn(draw: Drawer) -> None:
 
 
 def test_a_browser_is_named_when_it_is_missing(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    for name in (_katex.SCRIPT, _katex.STYLE):
+    for name in (katex.SCRIPT, katex.STYLE):
         (tmp_path / name).touch()
     monkeypatch.setenv("OCRTUNE_KATEX", str(tmp_path))
     monkeypatch.setattr(_olm_drawing.chromium, "program", lambda: None)
@@ -133,7 +134,7 @@ def test_a_browser_is_named_when_it_is_missing(monkeypatch: pytest.MonkeyPatch, 
 def test_a_script_that_is_not_katex_is_no_reason_to_find_nothing(
     draw: Drawer, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    for name in (_katex.SCRIPT, _katex.STYLE):
+    for name in (katex.SCRIPT, katex.STYLE):
         (tmp_path / name).write_text("")
     monkeypatch.setenv("OCRTUNE_KATEX", str(tmp_path))
     with pytest.raises(ResourceError, match="is not KaTeX"):

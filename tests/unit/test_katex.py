@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from ocrtune.benchmarks._katex import katex_dist, katex_version
 from ocrtune.errors import ResourceError
+from ocrtune.katex import katex_dist, katex_version
 
 
 def _installed(folder: Path) -> Path:
