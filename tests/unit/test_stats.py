@@ -164,15 +164,45 @@ def test_few_documents_never_give_a_verdict_and_the_statement_says_why() -> None
 def test_identical_results_cannot_be_told_apart() -> None:
     found = compare(pairs_of([f"g{i}" for i in range(30)], [3.0] * 30, [3.0] * 30), CER)
     assert (found.verdict, found.difference, found.low, found.high, found.p_value) == ("cannot tell", 0, 0, 0, 1)
-    assert documents_needed(found) is None
+    assert found.needed is None
 
 
 def test_an_undecided_comparison_says_what_would_decide_it() -> None:
     rng = np.random.default_rng(5)
     found = simulated(rng, 0.004)
-    needed = documents_needed(found)
-    assert found.verdict == "cannot tell" and needed is not None and needed > found.groups
-    assert f"About {needed} documents" in found.statement
+    assert found.verdict == "cannot tell" and found.needed is not None and found.needed > found.groups
+    assert f"About {found.needed} documents" in found.statement
+
+
+def test_what_would_decide_an_undecided_comparison_grows_with_the_number_of_comparisons() -> None:
+    rng = np.random.default_rng(5)
+    alone = simulated(rng, 0.004)
+    clear, unclear, *_ = corrected([simulated(rng, -0.15), alone, *(simulated(rng, 0.0) for _ in range(8))])
+    assert clear.verdict == "better" and clear.needed is None
+    assert unclear.verdict == "cannot tell" and unclear.mde is not None and alone.mde is not None and unclear.mde > alone.mde
+    assert unclear.needed is not None and alone.needed is not None and unclear.needed > alone.needed
+    assert f"About {unclear.needed} documents" in unclear.statement and f"below {unclear.mde:.4f}" in unclear.statement
+
+
+def test_as_many_documents_as_are_said_to_be_needed_find_the_difference_four_times_in_five() -> None:
+    rng = np.random.default_rng(8)
+    mde = float(np.mean([simulated(rng, 0.0).mde or math.nan for _ in range(30)]))
+    needed = documents_needed(20, mde, mde / 2)
+    assert needed == 80
+    found = sum(simulated(rng, mde / 2, documents=needed).verdict == "worse" for _ in range(100)) / 100
+    assert 0.65 <= found <= 0.92
+
+
+def test_a_slice_that_cannot_tell_says_how_many_documents_could() -> None:
+    rng = np.random.default_rng(3)
+    groups, kinds = [f"g{i}" for i in range(40)], ["clear", "unclear"] * 20
+    base = rng.integers(5, 15, 40).astype(float)
+    tuned = [b - 4 if kind == "clear" else b + rng.integers(-3, 4) for b, kind in zip(base, kinds, strict=True)]
+    pairs = [p._replace(sample=p.sample.model_copy(update={"tags": {"kind": kind}}))
+             for p, kind in zip(pairs_of(groups, base.tolist(), tuned), kinds, strict=True)]  # fmt: skip
+    clear, unclear = compare(pairs, CER).slices
+    assert clear.verdict == "better" and clear.needed is None
+    assert unclear.verdict == "cannot tell" and unclear.needed is not None and unclear.needed > 20
 
 
 def test_the_permutation_test_is_exact_for_few_documents() -> None:

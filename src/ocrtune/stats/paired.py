@@ -23,7 +23,8 @@ MIN_GROUPS = 6  # 2 / 2^5 > 0.05: with fewer documents no two-sided sign-flip te
 
 
 class SliceComparison(Noun):
-    """A comparison restricted to one tag value. `p_holm` is corrected for the number of slices; `note` says why weak."""
+    """A comparison restricted to one tag value. `p_holm` is corrected for the number of slices; `note` says why weak; `needed` as
+    in `Comparison`."""
 
     tag: str
     value: str
@@ -37,6 +38,7 @@ class SliceComparison(Noun):
     p_value: float
     p_holm: float
     verdict: Outcome
+    needed: int | None = None
     note: str | None = None
 
 
@@ -46,7 +48,9 @@ class Comparison(Noun):
     `verdict` is better or worse only when the interval excludes 0 and `p_holm` < 0.05: `p_value` by `test`, corrected for the
     `tests` comparisons that were made together. The test is McNemar's where the metric is 0 or 1 and every sample a document of
     its own, else the sign-flip permutation of documents. `mde` is the smallest true difference that such a benchmark finds in
-    four cases of five. `crossed` is the 2 × 2 table of a metric that is 0 or 1, `mcnemar` its exact p-value.
+    four cases of five, and `needed` how many documents like these would show one as large as this, where nothing can be told;
+    both at the level that the correction leaves to this comparison. `crossed` is the 2 × 2 table of a metric that is 0 or 1,
+    `mcnemar` its exact p-value.
     """
 
     metric: str
@@ -61,6 +65,7 @@ class Comparison(Noun):
     p_holm: float
     tests: int = 1
     mde: float | None
+    needed: int | None = None
     mcnemar: float | None = None
     crossed: Crossed | None = None
     verdict: Outcome
@@ -129,7 +134,7 @@ def compare(pairs: Sequence[Pair], rule: Rule, plan: Plan = Plan(), *, unscored:
         same=int((gains == 0).sum()),
         slices=tuple(_contrast_slices(pairs, rule, plan)),
     )
-    return comparison.model_copy(update={"statement": statement(comparison)})
+    return _said(comparison, comparison.verdict, comparison.mde)
 
 
 class _Contrast(NamedTuple):
@@ -182,7 +187,9 @@ def _contrast_slices(pairs: Sequence[Pair], rule: Rule, plan: Plan) -> Iterator[
         kept = {k: v for k, v in contrast._asdict().items() if k not in ("mde", "verdict")}
         few = f"{counted(contrast.groups, 'document')}: cannot be significant" if contrast.groups < MIN_GROUPS else None
         verdict = _verdict(rule.direction, contrast.low, contrast.high, p_holm)
-        yield SliceComparison(tag=tag, value=value, n=n, **kept, p_holm=p_holm, verdict=verdict, note=few)
+        mde = _corrected_mde(contrast.mde, _sharing(contrast.p_value, testable))
+        needed = documents_needed(contrast.groups, mde, contrast.difference) if verdict == "cannot tell" else None
+        yield SliceComparison(tag=tag, value=value, n=n, **kept, p_holm=p_holm, verdict=verdict, needed=needed, note=few)
 
 
 def corrected(found: Sequence[Comparison]) -> list[Comparison]:
@@ -191,19 +198,39 @@ def corrected(found: Sequence[Comparison]) -> list[Comparison]:
     Those over too few documents, or with too few samples that differ at all, cannot be significant whatever they show, and
     count for nothing (Tarone 1990).
     """
-    testable = [c for c in found if _testable(c)]
-    p_values = iter(holm([c.p_value for c in testable]))
-    return [_judged(c, next(p_values), len(testable)) if _testable(c) else c for c in found]
+    testable = [c.p_value for c in found if _testable(c)]
+    p_values = iter(holm(testable))
+    return [_judged(c, next(p_values), testable) if _testable(c) else c for c in found]
 
 
 def _testable(found: Comparison) -> bool:
     return min(found.groups, found.better + found.worse) >= MIN_GROUPS
 
 
-def _judged(found: Comparison, p_holm: float, tests: int) -> Comparison:
+def _judged(found: Comparison, p_holm: float, tested: Sequence[float]) -> Comparison:
     verdict = _verdict(found.direction, found.low, found.high, p_holm)
-    judged = found.model_copy(update={"p_holm": p_holm, "tests": tests, "verdict": verdict})
+    judged = found.model_copy(update={"p_holm": p_holm, "tests": len(tested)})
+    return _said(judged, verdict, _corrected_mde(found.mde, _sharing(found.p_value, tested)))
+
+
+def _said(found: Comparison, verdict: Outcome, mde: float | None) -> Comparison:
+    """With its verdict, what could have been seen, and all of that in words."""
+    needed = documents_needed(found.groups, mde, found.difference) if verdict == "cannot tell" else None
+    judged = found.model_copy(update={"verdict": verdict, "mde": mde, "needed": needed})
     return judged.model_copy(update={"statement": statement(judged)})
+
+
+def _sharing(p_value: float, tested: Sequence[float]) -> int:
+    """Among how many comparisons Holm divides the 5 % when it comes to this one: those that are no more significant."""
+    return max(sum(other >= p_value for other in tested), 1)
+
+
+def _corrected_mde(mde: float | None, sharing: int) -> float | None:
+    """Of one comparison alone, at the level that is left where `sharing` of them share the 5 %."""
+    if mde is None:
+        return None
+    power = NORMAL.inv_cdf(POWER)
+    return mde * (NORMAL.inv_cdf(1 - ALPHA / 2 / sharing) + power) / (NORMAL.inv_cdf(1 - ALPHA / 2) + power)
 
 
 def mcnemar(pairs: Sequence[Pair]) -> float | None:
@@ -218,11 +245,11 @@ def _crossed(pairs: Sequence[Pair], *, clustered: bool) -> Crossed | None:
     return crossed(((p.base.value == 1.0, p.tuned.value == 1.0) for p in pairs), clustered=clustered)
 
 
-def documents_needed(comparison: Comparison) -> int | None:
-    """How many documents like these would show a true difference as large as the observed one (80 % power)."""
-    if not comparison.mde or not comparison.difference:
+def documents_needed(groups: int, mde: float | None, difference: float) -> int | None:
+    """How many documents, when `groups` of them show no less than `mde`, would show `difference` (80 % power)."""
+    if not mde or not difference:
         return None
-    return max(MIN_GROUPS, math.ceil(comparison.groups * (comparison.mde / comparison.difference) ** 2))
+    return max(MIN_GROUPS, groups + 1, math.ceil(groups * (mde / difference) ** 2))
 
 
 def statement(found: Comparison) -> str:
@@ -239,8 +266,8 @@ def statement(found: Comparison) -> str:
         return f"{text} With fewer than {MIN_GROUPS} documents no difference can be significant; add documents."
     if found.mde:
         text += f" A true difference below {found.mde:.4f} would usually go unnoticed here."
-    if (needed := documents_needed(found)) and needed > found.groups:
-        text += f" About {needed} documents would show one as large as this."
+    if found.needed:
+        text += f" About {found.needed} documents would show one as large as this."
     return text
 
 

@@ -106,7 +106,7 @@ def _told(view: ComparisonView, *, alone: bool) -> str:
     for one in (view.comparison, *view.others):
         interval = "none" if one.low is None or one.high is None else f"{one.low:+.4f} to {one.high:+.4f}"
         figures = f"{one.metric:<14}{one.base:>9.4f}{one.tuned:>9.4f}{one.difference:>+10.4f}   {interval:<20}"
-        lines.append(f"{figures}{one.p_holm:>9.2g}  {one.verdict}")
+        lines.append(f"{figures}{one.p_holm:>9.2g}  {one.verdict}{_could(one.needed)}")
     for one in (view.comparison, *view.others):
         if one.crossed is not None:
             lines += ["", f"{one.metric}, sample by sample:", *one.crossed.lines()]
@@ -141,7 +141,7 @@ def _section(view: ComparisonView) -> list[str]:
     if found.slices:
         head = ("slice", "samples", "documents", "base", "tuned", "change", "p (Holm)", "verdict")
         rows = [(f"{s.tag} = {s.value}", s.n, s.groups, _n(s.base), _n(s.tuned), f"{s.difference:+.4f}", f"{s.p_holm:.2g}",
-                 s.note or s.verdict) for s in found.slices]  # fmt: skip
+                 s.note or s.verdict + _could(s.needed)) for s in found.slices]  # fmt: skip
         parts.append(_grid(head, rows))
     if lost := worse_pages(view):
         pages = [(p.id, _n(p.base.value), _n(p.tuned.value)) for p in lost[:SHOWN]]
@@ -159,8 +159,12 @@ def _metrics(view: ComparisonView) -> str:
     for one in (view.comparison, *view.others):
         interval = "–" if one.low is None or one.high is None else f"{one.low:+.4f} … {one.high:+.4f}"
         rows.append((one.metric, _n(one.base), _n(one.tuned), f"{one.difference:+.4f}", interval, f"{one.p_value:.2g}",
-                     f"{one.p_holm:.2g}", _n(one.mde), one.test, SIGNS[one.verdict]))  # fmt: skip
+                     f"{one.p_holm:.2g}", _n(one.mde), one.test, SIGNS[one.verdict] + _could(one.needed)))  # fmt: skip
     return _grid(head, rows)
+
+
+def _could(needed: int | None) -> str:
+    return f" (about {needed} documents could)" if needed else ""
 
 
 def _crossed(found: Comparison) -> str:
