@@ -105,6 +105,7 @@ METRICS: Shelf[Metric] = Shelf(
         "exact": "ocrtune.metrics.text:Exact",
         "cer_graphemes": "ocrtune.metrics.text:CerGraphemes",
         "ned": "ocrtune.metrics.text:Ned",
+        "ned_graphemes": "ocrtune.metrics.text:NedGraphemes",
         "contains": "ocrtune.metrics.answers:Contains",
         "anls": "ocrtune.metrics.answers:Anls",
         "relaxed_accuracy": "ocrtune.metrics.answers:RelaxedAccuracy",

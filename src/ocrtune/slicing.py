@@ -19,6 +19,7 @@ IMAGE_KEYS = ("image_path", "image", "img_path", "images", "path", "file_name", 
 LIST_KEYS = ("results", "samples", "images", "data", "pages", "annotations")
 LONGEST_PATH = 1024
 LONGEST_VALUE = 60  # characters; longer ones are texts, not kinds
+MOST_THINGS = 20  # in the lists of one column
 DISTINCT = 8  # a column of numbers with more values than this is cut into three bands
 BANDS = ((0, "0"), (20, "1–20"), (100, "21–100"), (500, "101–500"), (2000, "501–2000"))
 LONG = "2001 or more"
@@ -44,16 +45,17 @@ class Joined(NamedTuple):
 
 def read_attributes(file: Path) -> list[Attributes]:
     """JSON (a list, a list under a key such as `results`, or one object per picture), JSONL, CSV or TSV; one column names the
-    picture. Lists become `a+b`; numbers with many values become thirds. Raises InputError."""
+    picture. Lists become `a+b`, and each thing in them a yes or no of its own, since it may come in many company; numbers with
+    many values become thirds. Raises InputError."""
     rows = [row for row in _rows(file) if isinstance(row, dict)]
     key = next((k for k in IMAGE_KEYS if any(isinstance(r.get(k), str) for r in rows)), None)
     if key is None:
         raise InputError(
             f"{file} names no pictures", hint=f"one column must be called {', '.join(IMAGE_KEYS[:4])} or another of these"
         )
-    bands = _thirds(rows)
+    bands, things = _thirds(rows), _things(rows)
     return [
-        Attributes(row[key], _tags(row, key, bands), _beside(file, row[key]))
+        Attributes(row[key], {**_tags(row, key, bands), **_has(row, things)}, _beside(file, row[key]))
         for row in rows
         if isinstance(row.get(key), str) and row[key]
     ]
@@ -61,6 +63,26 @@ def read_attributes(file: Path) -> list[Attributes]:
 
 def _tags(row: Mapping[str, Any], key: str, bands: Mapping[str, tuple[float, float]]) -> dict[str, str]:
     return {str(name): said for name, value in row.items() if name != key and (said := _said(name, value, bands))}
+
+
+def _things(rows: Sequence[Mapping[str, Any]]) -> dict[str, set[str]]:
+    """For each column with lists of several things all that occur in it, unless they are too many to be kinds."""
+    found: dict[str, set[str]] = defaultdict(set)
+    several = {name for row in rows for name, value in row.items() if isinstance(value, list) and len(value) > 1}
+    for row in rows:
+        for name in several & row.keys():
+            found[name] |= _listed_in(row[name])
+    return {name: things for name, things in found.items() if len(things) <= MOST_THINGS}
+
+
+def _has(row: Mapping[str, Any], things: Mapping[str, set[str]]) -> dict[str, str]:
+    there = {name: _listed_in(row[name]) for name in things if name in row}
+    return {f"{name} has {thing}": "yes" if thing in there[name] else "no" for name in there for thing in things[name]}
+
+
+def _listed_in(value: Any) -> set[str]:
+    listed = value if isinstance(value, list) else [value]
+    return {text for one in listed if isinstance(one, str | int) and 0 < len(text := str(one)) <= LONGEST_VALUE}
 
 
 def _beside(file: Path, image: str) -> Path | None:

@@ -49,6 +49,8 @@ def test_lists_become_one_kind_and_numbers_thirds_and_texts_nothing(tmp_path: Pa
     file.write_text(json.dumps({"results": rows}), "utf-8")
     found = read_attributes(file)
     assert [one.tags["focus_layout"] for one in found[:3]] == ["none", "text", "table+text"]
+    assert [one.tags["focus_layout has table"] for one in found[:3]] == ["no", "no", "yes"]
+    assert [one.tags["focus_layout has text"] for one in found[:3]] == ["no", "yes", "yes"]
     assert {one.tags["quality"] for one in found} == {"≤ 4", "4 to 8", "> 8"} and "label" not in found[0].tags
 
 

@@ -16,12 +16,13 @@ What they share:
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import ClassVar
 
 from ocrtune.core import Score
 from ocrtune.metrics._texts import Reading, TextMetric
-from ocrtune.scoring.text import char_f1, edits, graphemes, ned, words
+from ocrtune.scoring.text import char_f1, distance, edits, graphemes, words
 
-__all__ = ["Cer", "CerGraphemes", "CharF1", "Exact", "Ned", "TextMetric", "Wer"]
+__all__ = ["Cer", "CerGraphemes", "CharF1", "Exact", "Ned", "NedGraphemes", "TextMetric", "Wer"]
 
 
 class ErrorRate(TextMetric):
@@ -29,6 +30,7 @@ class ErrorRate(TextMetric):
 
     direction = "lower"
     pool = "micro"
+    unit: ClassVar[str]
 
     def of(self, sample_id: str, reading: Reading, *, failed: bool, normalisation: str) -> Score:
         reference, text = self.units(reading.reference), self.units(reading.text)
@@ -45,6 +47,7 @@ class Cer(ErrorRate):
     """Character error rate; a character is a code point after normalisation, as in jiwer and rapidfuzz."""
 
     name = "cer"
+    unit = "code point"
 
     def units(self, text: str) -> Sequence[str]:
         return text
@@ -54,6 +57,7 @@ class CerGraphemes(ErrorRate):
     """Character error rate; a character is a grapheme cluster of the NFC form, what a reader takes for one (dinglehopper)."""
 
     name = "cer_graphemes"
+    unit = "grapheme cluster"
 
     def units(self, text: str) -> Sequence[str]:
         return graphemes(text)
@@ -64,21 +68,41 @@ class Wer(ErrorRate):
     without spaces, each character is a word."""
 
     name = "wer"
+    unit = "word"
 
     def units(self, text: str) -> Sequence[str]:
         return words(text)
 
 
 class Ned(TextMetric):
-    """Edit distance / length of the longer text, in 0..1: OmniDocBench's "Edit". A failed request is 1."""
+    """Edit distance / length of the longer text, in 0..1: OmniDocBench's "Edit", in code points. A failed request is 1. The mean
+    of samples; the pooled figure, Σ edits / Σ longer lengths, stands beside it."""
 
     name = "ned"
     direction = "lower"
     pool = "macro"
+    unit = "code point"
 
     def of(self, sample_id: str, reading: Reading, *, failed: bool, normalisation: str) -> Score:
-        value = 1.0 if failed else ned(reading.reference, reading.text)
-        return Score(sample_id=sample_id, metric=self.name, value=value)
+        reference, text = self.units(reading.reference), self.units(reading.text)
+        errors, total = distance(reference, text), max(len(reference), len(text))
+        if failed:
+            errors = total = max(total, 1)
+        value = errors / total if total else 0.0
+        return Score(sample_id=sample_id, metric=self.name, value=value, errors=errors, total=total)
+
+    def units(self, text: str) -> Sequence[str]:
+        return text
+
+
+class NedGraphemes(Ned):
+    """`ned` in grapheme clusters of the NFC form."""
+
+    name = "ned_graphemes"
+    unit = "grapheme cluster"
+
+    def units(self, text: str) -> Sequence[str]:
+        return graphemes(text)
 
 
 class CharF1(TextMetric):

@@ -8,7 +8,8 @@ from ocrtune.core import AnswersTarget, Decoded, Prediction, Sample, target_text
 from ocrtune.repetition import looping
 from ocrtune.stats import Counts
 
-SHORTEST_PROMPT = 12  # characters; a shorter prompt, such as "OCR:", may well stand on a page
+SHORTEST_PROMPT = 12  # characters; a shorter prompt, such as "OCR:", may well stand on a page, but seldom begins a reply
+SHORTEST_START = 4
 ECHO = 120  # characters of a prompt by which it is known again
 
 Replied = tuple[Sample, Prediction, Decoded]
@@ -20,7 +21,7 @@ def count(rows: Sequence[Replied], prompt: str | None = None) -> Counts:
         failed=sum(p.error is not None for _, p, _ in rows),
         truncated=sum(p.finish == "length" for _, p, _ in rows),
         empty=sum(_empty(p, d) for _, p, d in rows),
-        looped=sum(p.finish == "loop" or (p.finish == "stop" and looping(p.text or "")) for _, p, _ in rows),
+        looped=sum(p.finish == "loop" or looping(p.text or "") for _, p, _ in rows),
         duplicates=duplicates(s for s, _, _ in rows),
         echoed=sum(_echoes(s, p, prompt) for s, p, _ in rows),
         blank=sum(_empty(p, d) and _nothing_to_read(s) for s, p, d in rows),
@@ -58,7 +59,11 @@ def _echoes(sample: Sample, prediction: Prediction, prompt: str | None) -> bool:
     reply = _folded(prediction.text)
     reference = _folded(target_text(sample.target) or "" if sample.target else "")
     asked = (_folded(text)[:ECHO] for text in (prompt, sample.question) if text)
-    return any(len(text) >= SHORTEST_PROMPT and text in reply and text not in reference for text in asked)
+    return any(_repeated(text, reply) and text not in reference for text in asked)
+
+
+def _repeated(prompt: str, reply: str) -> bool:
+    return prompt in reply if len(prompt) >= SHORTEST_PROMPT else len(prompt) >= SHORTEST_START and reply.startswith(prompt)
 
 
 def _folded(text: str) -> str:

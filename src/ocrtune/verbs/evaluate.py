@@ -17,7 +17,7 @@ from __future__ import annotations
 import contextlib
 import logging
 import random
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple, Self
 
@@ -25,7 +25,7 @@ from pydantic import Field, model_validator
 
 from ocrtune.config import closest, read_yaml
 from ocrtune.contracts import Benchmark, Dialect, Engine
-from ocrtune.core import Prediction, Sample
+from ocrtune.core import ImageRef, Prediction, Sample
 from ocrtune.errors import ConfigError, InputError, ModelError, RunError
 from ocrtune.inference import PREDICTIONS, predict
 from ocrtune.models import notes
@@ -165,10 +165,8 @@ def reader(config: Reading, into: RunDir) -> Iterator[Reader]:
     options = _weights(config, into)
     weights = options.adapter or options.model
     trained = notes(Path(weights)) if weights else {}
-    asked_with = {"dialect": config.dialect, "prompt": config.words} | {name: getattr(config, name) for name in SEEN}
-    for name, value in asked_with.items():
-        if trained and value is not None and (value or None) != trained.get(name):
-            log.warning("the model was trained with the %s %r, but is asked with %r", name, trained.get(name), value)
+    if trained:
+        _warn_of_differences(config, trained)
     dialect = str(config.dialect or trained.get("dialect") or "plain")
     prompt = config.words if config.words is not None else trained.get("prompt")
     bounds = {name: trained.get(name) for name in SEEN if getattr(options, name) is None}
@@ -179,6 +177,23 @@ def reader(config: Reading, into: RunDir) -> Iterator[Reader]:
         yield asked
     finally:
         engine.close()
+
+
+def _warn_of_differences(config: Reading, trained: Mapping[str, Any]) -> None:
+    asked_with = {"dialect": config.dialect, "prompt": config.words} | {name: getattr(config, name) for name in SEEN}
+    for name, value in asked_with.items():
+        before = trained.get(name)
+        if name == "prompt" and value and before is None:
+            before = _own_words(DIALECTS.get(str(trained.get("dialect") or "plain"))())
+        if value is not None and (value or None) != before:
+            log.warning("the model was trained with the %s %r, but is asked with %r", name, before, value)
+
+
+def _own_words(dialect: Dialect) -> str | None:
+    """What a dialect says of a picture without a question; None where it has nothing to say then."""
+    with contextlib.suppress(InputError):
+        return dialect.ask(Sample(id="none", group="none", images=(ImageRef(path="none"),)))
+    return None
 
 
 def _as_published(config: Config, benchmark: Benchmark) -> Config:

@@ -49,7 +49,7 @@ from ocrtune.verbs._validity import count
 
 SCORES, ESTIMATE, SAMPLES, TABLE = "scores.jsonl", "estimate.json", "samples.jsonl", "table.json"
 CROSSCHECK = "crosscheck.json"
-OWN_PROTOCOL = ("metric", "pool", "normalisation", "profile", "scorer")  # what scoring adds to the protocol of a reading
+OWN_PROTOCOL = ("metric", "pool", "unit", "normalisation", "profile", "scorer")  # what scoring adds to the protocol of a reading
 
 log = logging.getLogger("ocrtune")
 
@@ -120,7 +120,8 @@ class Config(Scoring):
 
 class Scored(NamedTuple):
     """One score per sample and metric; one estimate per metric, the benchmark's own first, then in the order asked for, then
-    the per-sample means (`<name>_macro`) of those metrics whose own figure is pooled. `rows` are figures of metrics
+    the per-sample means (`<name>_macro`) of those metrics whose own figure is pooled, and the pooled figures (`<name>_micro`) of
+    those that count units but whose own figure is a mean. `rows` are figures of metrics
     that are no mean over samples, then the benchmark's published aggregates."""
 
     scores: list[Score]
@@ -206,16 +207,30 @@ def score_predictions(samples: Sequence[Sample], predictions: Sequence[Predictio
     found = Found(sliced, benchmark_digest(samples), made, counts, doubts(counts, len(rows), scoring.limits))
     plan = Plan(scoring.resamples, scoring.seed)
     own = [] if published is None else [estimate(published.scores, Rule(published.name, "higher", "macro"), found, plan)]
-    pooled = [estimate(scores, Rule(m.name, m.direction, m.pool), found, plan) for m in metrics]
-    means = [
-        estimate(scores, Rule(m.name, m.direction, "macro"), found, plan).model_copy(update={"metric": f"{m.name}_macro"})
-        for m in metrics
-        if m.pool == "micro"
-    ]
+    figures = [estimate(scores, Rule(m.name, m.direction, m.pool), _counted_in(m, found), plan) for m in metrics]
+    beside = [_otherwise_pooled(m, scores, _counted_in(m, found), plan) for m in metrics if _counts(m, scores)]
     own_scores, aggregates = ([], []) if published is None else (published.scores, published.rows)
     tabled = [row for metric in metrics if isinstance(metric, Tabled) for row in metric.table(rows)]
     exported = gemma_result(rows, made) if scoring.export else None
-    return Scored([*own_scores, *scores], [*own, *pooled, *means], [*tabled, *aggregates], exported)
+    return Scored([*own_scores, *scores], [*own, *figures, *beside], [*tabled, *aggregates], exported)
+
+
+def _counted_in(metric: Metric, found: Found) -> Found:
+    """The protocol with what one edit replaces, where the metric counts edits."""
+    unit = getattr(metric, "unit", None)
+    return found if unit is None else found._replace(protocol={**found.protocol, "unit": unit})
+
+
+def _counts(metric: Metric, scores: Sequence[Score]) -> bool:
+    """Whether a figure of the metric can be pooled both ways: over units, and as a mean of samples."""
+    return metric.pool == "micro" or any(s.metric == metric.name and s.total is not None for s in scores)
+
+
+def _otherwise_pooled(metric: Metric, scores: Sequence[Score], found: Found, plan: Plan) -> Estimate:
+    pool: Literal["micro", "macro"] = "macro" if metric.pool == "micro" else "micro"
+    return estimate(scores, Rule(metric.name, metric.direction, pool), found, plan).model_copy(
+        update={"metric": f"{metric.name}_{pool}"}
+    )
 
 
 class _Published(NamedTuple):

@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from ocrtune.contracts import Metric
+from ocrtune.contracts import Metric, Read
 from ocrtune.core import AnswersTarget, Decoded, Failure, ImageRef, Prediction, Region, Sample, TextTarget
 from ocrtune.metrics.answers import Anls, Contains, RelaxedAccuracy
-from ocrtune.metrics.text import Cer, CerGraphemes, Ned
+from ocrtune.metrics.text import Cer, CerGraphemes, Ned, NedGraphemes
 from ocrtune.metrics.translation import Bleu, Meteor
 
 VECTORS = Path(__file__).resolve().parents[3] / ".." / "shared" / "data" / "golden" / "vqa_vectors.jsonl"
@@ -66,11 +66,28 @@ def test_an_accent_of_its_own_is_half_a_code_point_error_and_one_grapheme() -> N
     assert value(Cer(), "e\u0301a", "ea") == pytest.approx(1 / 3)
     assert value(CerGraphemes(), "e\u0301a", "ea") == 0.5
     assert value(CerGraphemes(), "e\u0301a", "\u00e9a") == 0
+    assert (value(Ned(), "e\u0301a", "ea"), value(NedGraphemes(), "e\u0301a", "ea")) == (pytest.approx(1 / 3), 0.5)
 
 
 def test_ned_stays_within_one_where_cer_does_not() -> None:
     assert value(Cer(), "a", "bcd") == 3
     assert value(Ned(), "a", "bcd") == 1
+
+
+def test_the_table_of_bleu_is_sacrebleus_corpus_figure() -> None:
+    def read(reference: str, text: str | None) -> Read:
+        sample = Sample(id="s", group="g", images=(ImageRef(path="x.png"),), target=TextTarget(text=reference))
+        if text is None:
+            failure = Failure(kind="timeout", message="no answer")
+            return Read(sample, Prediction(sample_id="s", finish="error", error=failure), Decoded())
+        return Read(sample, Prediction(sample_id="s", text=text), Decoded(regions=(Region(text=text),)))
+
+    [row] = Bleu().table([read("the cat sat on the mat", "the cat sat on the mat")])
+    assert (row.name, row.value, row.n) == ("bleu: sacrebleu, 13a", pytest.approx(100), 1)
+    [row] = Bleu().table([read("发票号码是一二三四", "发票号码是一二三五")])
+    assert (row.name, row.value) == ("bleu: sacrebleu, zh", pytest.approx(86.33, abs=0.01))
+    [whole] = Bleu().table([read("the cat sat on the mat", "the cat sat on the mat"), read("a dog ran in the park", None)])
+    assert whole.value is not None and whole.value < 50 and whole.n == 2
 
 
 def test_a_long_text_read_right_has_bleu_one_and_its_shuffle_has_not() -> None:

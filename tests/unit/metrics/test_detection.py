@@ -59,6 +59,11 @@ def test_hmean_counts_pool_to_precision_and_recall() -> None:
     hmean, precision, recall = (score(metric, asked, found) for metric in (DetHmean(), DetPrecision(), DetRecall()))
     assert (precision.errors, precision.total) == (1, 3)
     assert (recall.errors, recall.total) == (1, 2)
+    read = Read(asked, Prediction(sample_id="s", text="said"), Decoded(regions=found))
+    assert [tuple(row) for row in DetHmean().table([read, read])] == [
+        ("det_hmean: precision", pytest.approx(1 / 3), 2),
+        ("det_hmean: recall", 0.5, 2),
+    ]
     assert (hmean.errors, hmean.total, hmean.value) == (2, 5, pytest.approx(2 * (1 / 3) * (1 / 2) / (1 / 3 + 1 / 2)))
 
 

@@ -275,6 +275,19 @@ def test_a_trained_model_is_asked_as_it_was_trained(
     assert "trained with the prompt 'Lies:', but is asked with 'Read:'" in caplog.text
 
 
+@pytest.mark.parametrize(("asked", "warned"), [("OCR:", False), ("Read:", True)])
+def test_a_model_that_was_trained_with_its_dialects_own_prompt_is_warned_of_another_one(
+    asked: str, warned: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(evaluate.ENGINES, "get", lambda name: Recording)
+    (tmp_path / "model").mkdir()
+    (tmp_path / "model" / "ocrtune.json").write_text('{"dialect": "plain", "prompt": null}')
+    config = Config(data="d", model=str(tmp_path / "model"), prompt=asked)
+    with reader(config, RunDir.create("evaluate", config, root=tmp_path / "runs")):
+        pass
+    assert ("trained with the prompt 'OCR:', but is asked with 'Read:'" in caplog.text) == warned == ("trained" in caplog.text)
+
+
 def test_a_trained_model_sees_pictures_as_large_as_in_its_training(
     resolved: Callable[..., EngineOptions], tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:

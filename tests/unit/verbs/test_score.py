@@ -75,6 +75,21 @@ def test_corpus_and_per_sample_figures_are_both_there_and_the_first_metric_leads
     assert [(e.metric, e.mean) for e in found] == [("cer", pytest.approx(4 / 36)), ("exact", 0.5), ("cer_macro", 0.5)]
 
 
+def test_every_rate_says_in_which_unit_it_counts_and_is_pooled_both_ways(benchmark: Build) -> None:
+    samples = benchmark({"a": "abcd", "b": "e\u0301fgh"})
+    replies = [Prediction(sample_id="a", text="abcdabcd"), Prediction(sample_id="b", text="efgh")]
+    names = ("cer", "cer_graphemes", "wer", "ned", "ned_graphemes", "exact")
+    scoring = Scoring(metrics=names, normalisation="none", resamples=200)
+    found = by_name(score_predictions(samples, replies, dialect=PLAIN, scoring=scoring, protocol={}).estimates)
+    units = {name: found[name].protocol.get("unit") for name in names}
+    assert units == {"cer": "code point", "cer_graphemes": "grapheme cluster", "wer": "word", "ned": "code point",
+                     "ned_graphemes": "grapheme cluster", "exact": None}  # fmt: skip
+    assert (found["ned"].mean, found["ned_micro"].mean) == (pytest.approx((4 / 8 + 1 / 5) / 2), pytest.approx(5 / 13))
+    assert (found["ned_graphemes"].mean, found["ned_graphemes_micro"].mean) == (pytest.approx((4 / 8 + 1 / 4) / 2), 5 / 12)
+    assert found["ned_micro"].protocol["pool"] == "micro" and found["cer_macro"].protocol["pool"] == "macro"
+    assert "exact_micro" not in found and found["cer_macro"].mean == pytest.approx((4 / 4 + 1 / 5) / 2)
+
+
 def test_a_missing_prediction_is_an_error_not_a_smaller_benchmark(benchmark: Build) -> None:
     samples = benchmark({"a": "x", "b": "y"})
     with pytest.raises(InputError, match="1 of 2 samples have no prediction, the first is 'b'"):

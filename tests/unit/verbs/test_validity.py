@@ -41,12 +41,16 @@ def test_a_reply_that_repeats_its_prompt_is_counted_unless_the_page_says_so() ->
     prompt = "Extract the text content from this image."
     echo = "extract the text  content from this image. Invoice"
     assert count([row(echo), row("Invoice"), row(echo, text=echo)], prompt).echoed == 1
-    assert count([row("OCR: Invoice")], "OCR:").echoed == 0
+    assert count([row("OCR: Invoice"), row("Invoice OCR: 5"), row("OCR: 5", text="OCR: 6")], "OCR:").echoed == 1
     assert count([row("What is the total sum? 5", question="What is the total sum?")]).echoed == 1
 
 
 def test_a_loop_is_seen_even_where_nobody_stopped_it() -> None:
-    assert count([row("ha " * 400)]).looped == 1
+    sample, prediction, decoded = row("ha " * 400)
+    cut = prediction.model_copy(update={"finish": "length"})
+    assert count([(sample, prediction, decoded)]).looped == 1
+    found = count([(sample, cut, decoded)])
+    assert (found.looped, found.truncated) == (1, 1)
 
 
 def test_nothing_exceeds_the_limits_of_nothing() -> None:
