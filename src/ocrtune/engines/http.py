@@ -59,8 +59,8 @@ class Http:
         models = sorted({server.model for server in self.servers if server.model} or {self.options.model or ""})
         versions = sorted({server.version for server in self.servers if server.version})
         known = {"engine": self.name, "model": ", ".join(models), "server": ", ".join(versions),
-                 "temperature": str(self.options.temperature), "max_pixels": str(self.options.max_pixels or ""),
-                 "min_pixels": str(self.options.min_pixels or ""), "processor": self._sight.name or "",
+                 "temperature": str(self.options.temperature), "max_pixels": str(self.options.max_pixels or "server's own"),
+                 "min_pixels": str(self.options.min_pixels or "server's own"), "processor": self._sight.name or "",
                  "api_mode": "local" if self._plain else ""}  # fmt: skip
         return {k: v for k, v in known.items() if v}
 

@@ -51,6 +51,11 @@ class Meteor(TextMetric):
     direction = "higher"
     pool = "macro"
 
+    @staticmethod
+    def depends() -> dict[str, str]:
+        """What else its figures depend on, for the protocol."""
+        return {"wordnet": "3.0" if wordnet.find() else "none"}
+
     def of(self, sample_id: str, reading: Reading, *, failed: bool, normalisation: str) -> Score:
         wanted, found = tokens(reading.reference, reading.text)
         folder = wordnet.find()

@@ -98,14 +98,15 @@ def summary(views: Sequence[ComparisonView]) -> str:
 def _told(view: ComparisonView, *, alone: bool) -> str:
     lines = [] if alone else [f"— {view.title} —"]
     lines += [f"SUSPECT {name}: {doubt}" for name, side in _sides(view) for doubt in side.doubts]
+    width = max(14, *(len(one.metric) + 1 for one in (view.comparison, *view.others)))
     lines += [
         view.comparison.statement,
         "",
-        f"{'metric':<14}{'base':>9}{'tuned':>9}{'change':>10}   {'95 % interval':<20}{'p (Holm)':>9}",
+        f"{'metric':<{width}}{'base':>9}{'tuned':>9}{'change':>10}   {'95 % interval':<20}{'p (Holm)':>9}",
     ]
     for one in (view.comparison, *view.others):
         interval = "none" if one.low is None or one.high is None else f"{one.low:+.4f} to {one.high:+.4f}"
-        figures = f"{one.metric:<14}{one.base:>9.4f}{one.tuned:>9.4f}{one.difference:>+10.4f}   {interval:<20}"
+        figures = f"{one.metric:<{width}}{one.base:>9.4f}{one.tuned:>9.4f}{one.difference:>+10.4f}   {interval:<20}"
         lines.append(f"{figures}{one.p_holm:>9.2g}  {one.verdict}{_could(one.needed)}")
     for one in (view.comparison, *view.others):
         if one.crossed is not None:

@@ -40,6 +40,7 @@ from ocrtune.stats import Limits, Plan, Rule, doubts, estimate
 from ocrtune.verbs._crosscheck import CrossCheck, cross_check, refuse_unknown
 from ocrtune.verbs._crosscheck import Scored as Both
 from ocrtune.verbs._data import linked, loaded
+from ocrtune.verbs._figures import dependencies, figures
 from ocrtune.verbs._folder import bring_folder, is_folder
 from ocrtune.verbs._gemma import FILE as GEMMA
 from ocrtune.verbs._gemma import result as gemma_result
@@ -49,7 +50,7 @@ from ocrtune.verbs._validity import count
 
 SCORES, ESTIMATE, SAMPLES, TABLE = "scores.jsonl", "estimate.json", "samples.jsonl", "table.json"
 CROSSCHECK = "crosscheck.json"
-OWN_PROTOCOL = ("metric", "pool", "unit", "normalisation", "profile", "scorer")  # what scoring adds to the protocol of a reading
+OWN_PROTOCOL = ("metric", "pool", "unit", "wordnet", "normalisation", "profile", "scorer")  # what scoring itself adds
 
 log = logging.getLogger("ocrtune")
 
@@ -199,6 +200,7 @@ def score_predictions(samples: Sequence[Sample], predictions: Sequence[Predictio
     each = scores_of(rows, work)
     scores = [score for found in each for score in found[-len(metrics) :]]
     made = {"dialect": dialect.name, **protocol, "normalisation": scoring.normalisation, "scorer": f"ocrtune {__version__}"}
+    made |= dependencies(metrics)
     published = None if benchmark is None else _published(rows, [found[0] for found in each], benchmark, profile or "")
     if published is not None:
         made |= published.protocol
@@ -207,30 +209,10 @@ def score_predictions(samples: Sequence[Sample], predictions: Sequence[Predictio
     found = Found(sliced, benchmark_digest(samples), made, counts, doubts(counts, len(rows), scoring.limits))
     plan = Plan(scoring.resamples, scoring.seed)
     own = [] if published is None else [estimate(published.scores, Rule(published.name, "higher", "macro"), found, plan)]
-    figures = [estimate(scores, Rule(m.name, m.direction, m.pool), _counted_in(m, found), plan) for m in metrics]
-    beside = [_otherwise_pooled(m, scores, _counted_in(m, found), plan) for m in metrics if _counts(m, scores)]
     own_scores, aggregates = ([], []) if published is None else (published.scores, published.rows)
     tabled = [row for metric in metrics if isinstance(metric, Tabled) for row in metric.table(rows)]
     exported = gemma_result(rows, made) if scoring.export else None
-    return Scored([*own_scores, *scores], [*own, *figures, *beside], [*tabled, *aggregates], exported)
-
-
-def _counted_in(metric: Metric, found: Found) -> Found:
-    """The protocol with what one edit replaces, where the metric counts edits."""
-    unit = getattr(metric, "unit", None)
-    return found if unit is None else found._replace(protocol={**found.protocol, "unit": unit})
-
-
-def _counts(metric: Metric, scores: Sequence[Score]) -> bool:
-    """Whether a figure of the metric can be pooled both ways: over units, and as a mean of samples."""
-    return metric.pool == "micro" or any(s.metric == metric.name and s.total is not None for s in scores)
-
-
-def _otherwise_pooled(metric: Metric, scores: Sequence[Score], found: Found, plan: Plan) -> Estimate:
-    pool: Literal["micro", "macro"] = "macro" if metric.pool == "micro" else "micro"
-    return estimate(scores, Rule(metric.name, metric.direction, pool), found, plan).model_copy(
-        update={"metric": f"{metric.name}_{pool}"}
-    )
+    return Scored([*own_scores, *scores], [*own, *figures(metrics, scores, found, plan)], [*tabled, *aggregates], exported)
 
 
 class _Published(NamedTuple):
@@ -290,11 +272,12 @@ def table(estimates: Sequence[Estimate]) -> str:
     """The figures with their intervals, and beside them what must be known to believe them."""
     first = estimates[0]
     rows = _doubts(first)
-    rows.append(f"{'metric':<16}{'score':>8}   {'95 % interval':<18}{'samples':>8}{'documents':>11}")
+    width = max(16, *(len(e.metric) + 1 for e in estimates))
+    rows.append(f"{'metric':<{width}}{'score':>8}   {'95 % interval':<18}{'samples':>8}{'documents':>11}")
     for e in estimates:
         mean = "none" if e.mean is None else f"{e.mean:.4f}"
         interval = "none" if e.low is None or e.high is None else f"{e.low:.4f} to {e.high:.4f}"
-        rows.append(f"{e.metric:<16}{mean:>8}   {interval:<18}{e.n:>8}{e.groups:>11}")
+        rows.append(f"{e.metric:<{width}}{mean:>8}   {interval:<18}{e.n:>8}{e.groups:>11}")
     counts = [f"{name} {getattr(first, name)}" for name in ("failed", "truncated", "looped", "empty", "unscored")]
     counts += [f"duplicate pictures {first.duplicates}", f"prompt in the answer {first.echoed}"]
     return "\n".join([*rows, " · ".join(counts)])

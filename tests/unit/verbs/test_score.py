@@ -90,6 +90,14 @@ def test_every_rate_says_in_which_unit_it_counts_and_is_pooled_both_ways(benchma
     assert "exact_micro" not in found and found["cer_macro"].mean == pytest.approx((4 / 4 + 1 / 5) / 2)
 
 
+def test_the_protocol_says_whether_meteor_had_synonyms(benchmark: Build, monkeypatch: pytest.MonkeyPatch) -> None:
+    samples, replies = benchmark({"a": "the cat sat"}), [Prediction(sample_id="a", text="the cat sat")]
+    monkeypatch.setattr("ocrtune.scoring.wordnet.find", lambda: None)
+    scoring = Scoring(metrics=("cer", "meteor"), resamples=200)
+    found = score_predictions(samples, replies, dialect=PLAIN, scoring=scoring, protocol={}).estimates
+    assert all(e.protocol["wordnet"] == "none" for e in found)
+
+
 def test_a_missing_prediction_is_an_error_not_a_smaller_benchmark(benchmark: Build) -> None:
     samples = benchmark({"a": "x", "b": "y"})
     with pytest.raises(InputError, match="1 of 2 samples have no prediction, the first is 'b'"):
