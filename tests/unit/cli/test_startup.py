@@ -22,6 +22,11 @@ def test_overview_and_version_import_no_dependency(flag: str) -> None:
 
 
 def test_overview_lists_every_verb() -> None:
-    done = subprocess.run([sys.executable, "-m", "ocrtune.cli.main"], capture_output=True, text=True, check=True)
+    done = subprocess.run([sys.executable, "-m", "ocrtune"], capture_output=True, text=True, check=True)
     for name, summary in VERBS.items():
         assert f"{name} " in done.stdout and summary in done.stdout
+
+
+def test_the_package_as_a_module_ends_with_the_exit_code_of_the_command() -> None:
+    done = subprocess.run([sys.executable, "-m", "ocrtune", "pasre"], capture_output=True, text=True, check=False)
+    assert done.returncode == 2 and "did you mean parse?" in done.stderr
