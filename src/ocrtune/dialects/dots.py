@@ -40,7 +40,7 @@ class DotsSvg(Verbatim):
     """The picture redrawn as SVG. `{width}` and `{height}` in the prompt become the size of the picture."""
 
     name = "dots-svg"
-    tasks: tuple[Task, ...] = ("read",)
+    tasks: tuple[Task, ...] = ("answer",)
     words = 'Please generate the SVG code based on the image.viewBox="0 0 {width} {height}"'
 
     def ask(self, sample: Sample, *, sees: Size | None = None) -> str:

@@ -10,7 +10,7 @@ from typing import Literal, NamedTuple
 
 from pydantic import Field
 
-from ocrtune.core import Attempt, Decoded, ImageRef, Prediction, Region, Sample, Usage
+from ocrtune.core import Attempt, Decoded, ImageRef, Prediction, Problem, Region, Sample, Usage
 from ocrtune.errors import EngineError
 from ocrtune.inference import predictions
 from ocrtune.plugins import DIALECTS
@@ -70,6 +70,8 @@ def readings(rules: Rules, asked: Reader, samples: Sequence[Sample], second: Sec
             waiting[reply.sample_id] = tried
     by_id = {sample.id: sample for sample in samples}
     for rung in rules.ladder if waiting else ():
+        if rung == "fallback" and second is not None:
+            _say_why(waiting)
         pending = [by_id[name] for name, tried in waiting.items() if not _hopeless(tried)]
         for name, again in _climb(rung, rules, asked, pending, second, into):
             better = _merged(waiting[name], again)
@@ -77,6 +79,18 @@ def readings(rules: Rules, asked: Reader, samples: Sequence[Sample], second: Sec
             if better.trouble is None:
                 yield waiting.pop(name)
     yield from waiting.values()
+
+
+def _say_why(failed: Mapping[str, Try]) -> None:
+    """The second reading may hide that the model never read anything, and what would help it."""
+    if failed:
+        name, tried = next(iter(failed.items()))
+        why = tried.trouble if tried.prediction.error is None else f"{tried.trouble}: {tried.prediction.error.message}"
+        log.warning("the model could not read %s, such as %s (%s)", _pages_of(len(failed)), name, why)
+
+
+def _pages_of(count: int) -> str:
+    return "1 page" if count == 1 else f"{count} pages"
 
 
 def _climb(rung: Rescue, rules: Rules, asked: Reader, pending: Sequence[Sample], second: Second | None,
@@ -127,7 +141,10 @@ def _scaled(image: ImageRef, scale: float) -> ImageRef:
 def _by_region(rules: Rules, asked: Reader, pending: Sequence[Sample], into: RunDir) -> Iterator[tuple[str, Try]]:
     """Boxes and kinds first, which are short, then the text of each box by itself: a loop costs one region, not the page."""
     way = _Way("layout-only", "layout only, then region by region", Reader(asked.engine, DIALECTS.get("layout-only")()))
-    laid = {name: tried for name, tried in _ask(way, rules, pending, into) if tried.trouble is None and tried.decoded.regions}
+    laid = dict(_ask(way, rules, pending, into))
+    for name in [name for name, tried in laid.items() if tried.trouble is not None or not tried.decoded.regions]:
+        failed = laid.pop(name)
+        yield name, failed._replace(trouble=failed.trouble or "empty")
     by_id = {sample.id: sample for sample in pending}
     parts = [
         by_id[name].model_copy(update={"id": f"{name}~{index}", "box": region.box})
@@ -152,10 +169,11 @@ def _joined(name: str, laid: Try, replies: Mapping[str, Prediction]) -> Try:
     for region, reply in zip(laid.decoded.regions, said, strict=True):
         text = reply.text if reply is not None and reply.finish == "stop" and reply.text else ""
         regions.append(region.model_copy(update={"text": text, "markup": "markdown" if text else region.markup}))
-    lost = sum(reply is not None and reply.finish != "stop" for reply in said)
     answered = [reply for reply in said if reply is not None]
+    lost = sum(reply.finish != "stop" for reply in answered)
+    unread = [Problem(kind="unread", detail=f"{lost} of {len(answered)} regions could not be read")] if lost else []
     return laid._replace(
-        decoded=laid.decoded.model_copy(update={"regions": tuple(regions)}),
+        decoded=laid.decoded.model_copy(update={"regions": tuple(regions), "problems": (*laid.decoded.problems, *unread)}),
         trouble="broken" if lost == len(answered) and any(r.kind != "picture" for r in regions) else None,
         attempts=(*laid.attempts, *(a.model_copy(update={"step": "one region"}) for reply in answered for a in reply.attempts)),
         seconds=laid.seconds + sum(reply.seconds for reply in answered),

@@ -23,8 +23,9 @@ from typing import NamedTuple
 from pydantic import Field
 
 from ocrtune.config import Names
-from ocrtune.core import Box, Leaf, Region, Sample
-from ocrtune.errors import InputError
+from ocrtune.contracts import Dialect
+from ocrtune.core import Box, ImageRef, Leaf, Region, Sample, Size
+from ocrtune.errors import ConfigError, InputError
 from ocrtune.inference import PREDICTIONS
 from ocrtune.models import family_for, model_ref, notes
 from ocrtune.options import ExportOptions
@@ -42,6 +43,7 @@ log = logging.getLogger("ocrtune")
 NEEDS = {"md": "figures", "html": "figures", "hocr": "images", "alto": "images", "page": "images"}  # what a format links to
 
 NAMED = 20  # failed pages that are named where the run ends; the index has all
+FOR_MODELS = ("prompt", "prompt_file", "question", "bbox")
 SPLITS = 3  # of a dataset, each of which takes at least one document
 
 
@@ -91,7 +93,7 @@ def pages(config: Config, into: RunDir) -> Iterator[Leaf]:
 
 
 def _pages(config: Config, into: RunDir) -> Generator[Leaf, None, Parsed]:
-    sheets = opened(config, into.path)
+    sheets = [_boxed(sheet, config.bbox) for sheet in opened(config, into.path)]
     if all(sheet.image is None for sheet in sheets):
         count = len({sheet.source for sheet in sheets})
         raise InputError(f"none of {count} files can be read; the first: {sheets[0].why}" if count > 1 else str(sheets[0].why))
@@ -99,6 +101,8 @@ def _pages(config: Config, into: RunDir) -> Generator[Leaf, None, Parsed]:
     options = ExportOptions(**{name: getattr(config, name) for name in ExportOptions.model_fields})
     bindery = Bindery([exporter(options) for exporter in exporters.values()], sheets, into)
     with reader(_resolved(config), into) as asked, bindery.at_work():
+        if config.bbox is not None:
+            _must_place(asked.dialect, config.question)
         bindery.provenance = {"dialect": asked.dialect.name, **asked.engine.describe()}
         with contextlib.closing(_leaves(config, asked, sheets, into)) as leaves:
             for leaf in leaves:
@@ -115,23 +119,38 @@ def _leaves(config: Config, asked: Reader, sheets: Sequence[Sheet], into: RunDir
     by_id = {sheet.sample_id: sheet for sheet in sheets}
     samples = [_sample(config, sheet) for sheet in sheets if sheet.image is not None]
     yield from (unread(sheet) for sheet in sheets if sheet.image is None)
+    boxes = {sample.id: sample.box for sample in samples}
     with contextlib.ExitStack() as stack:
         second: Second | None = None
-        if config.check and config.whole and asked.engine.native is None:
+        if config.check and config.whole and asked.engine.native is None and {"read", "layout"} & set(asked.dialect.tasks):
             second = stack.enter_context(second_reading(samples, config.language, into))
+
+        def final(tried: Try) -> Leaf:
+            placed = _placed(tried, boxes[tried.sample_id])
+            return assembled(by_id[tried.sample_id], placed, _reference(second, tried, asked.dialect))
+
         waiting: list[Try] = []
         for tried in readings(config, asked, samples, second, into):
             if second is not None and not second.ready(tried.sample_id):
                 waiting.append(tried)
             else:
-                yield assembled(by_id[tried.sample_id], tried, _reference(second, tried))
-        for tried in waiting:
-            yield assembled(by_id[tried.sample_id], tried, _reference(second, tried))
+                yield final(tried)
+        yield from map(final, waiting)
 
 
-def _reference(second: Second | None, tried: Try) -> Sequence[Region]:
-    """What there is to hold the reading against; nothing where it is the second reading itself."""
-    return () if second is None or tried.engine == second.engine.name else second.regions(tried.sample_id)
+def _reference(second: Second | None, tried: Try, dialect: Dialect) -> Sequence[Region]:
+    """What there is to hold the reading against; nothing where it is the second reading itself, or the model was asked for no
+    text."""
+    told = second is not None and tried.engine != second.engine.name and "read" in dialect.tasks
+    return second.regions(tried.sample_id) if second is not None and told else ()
+
+
+def _placed(tried: Try, box: Box | None) -> Try:
+    """What was read of a part of the page stands there."""
+    if box is None:
+        return tried
+    regions = (region if region.box else region.model_copy(update={"box": box}) for region in tried.decoded.regions)
+    return tried._replace(decoded=tried.decoded.model_copy(update={"regions": tuple(regions)}))
 
 
 def _sample(config: Config, sheet: Sheet) -> Sample:
@@ -141,12 +160,39 @@ def _sample(config: Config, sheet: Sheet) -> Sample:
     return Sample(id=sheet.sample_id, group=str(sheet.source), images=(sheet.image,), question=config.question, box=box)
 
 
+def _boxed(sheet: Sheet, bbox: tuple[float, float, float, float] | None) -> Sheet:
+    """The sheet, or why the part of it that is to be read is none."""
+    if bbox is None or sheet.image is None or (size := sheet.image.size) is None:
+        return sheet
+    left, top, right, bottom = Box.from_pixels(bbox, size.width, size.height).to_pixels(size.width, size.height)
+    if right - left >= 1 and bottom - top >= 1:
+        return sheet
+    said = ", ".join(f"{side:g}" for side in bbox)
+    return sheet._replace(image=None, why=f"nothing of the page, {size.width} × {size.height} pixels, is in --bbox {said}")
+
+
+def _must_place(dialect: Dialect, question: str | None) -> None:
+    """Raises ConfigError where what a dialect asks has no place for a box."""
+    size, box = Size(1000, 1000), Box(left=0.1, top=0.1, right=0.2, bottom=0.2)
+    page = Sample(id="page", group="page", images=(ImageRef(path="page", width=1000, height=1000),), question=question)
+    if dialect.ask(page, sees=size) == dialect.ask(page.model_copy(update={"box": box}), sees=size):
+        raise ConfigError(
+            f"the dialect {dialect.name} asks for whole pages, not for a --bbox", hint="add --dialect dots-grounding"
+        )
+
+
 def _resolved(config: Config) -> Config:
     """The options with the engine that "auto" stands for, and the dialect that it speaks when nobody says otherwise."""
     named = "http" if config.base_url else "local" if config.model is not None else config.engine
     engine = named if config.engine == "auto" else config.engine
     native = ENGINES.get(engine).native
     if native is not None:
+        if config.dialect not in (None, native):
+            raise ConfigError(
+                f"{engine} does not speak the dialect {config.dialect}", hint="name a model with --model or --base-url"
+            )
+        if unheard := [f"--{name.replace('_', '-')}" for name in FOR_MODELS if getattr(config, name) is not None]:
+            raise ConfigError(f"{', '.join(unheard)}: only a model can be told", hint="name one with --model or --base-url")
         return config.model_copy(update={"engine": engine, "layout": True, "dialect": config.dialect or native})
     dialect = config.dialect or (_spoken(config.model) if engine == "local" and config.adapter is None else None)
     return config.model_copy(update={"engine": engine, "language": None, "dialect": dialect})

@@ -11,9 +11,9 @@ import pytest
 from fpdf import FPDF
 from PIL import Image
 
-from ocrtune.core import Document, Prediction
+from ocrtune.core import Box, Document, Prediction
 from ocrtune.core.parsed import ParsedDocument
-from ocrtune.errors import InputError
+from ocrtune.errors import ConfigError, InputError
 from ocrtune.exporters.markdown import Markdown
 from ocrtune.rendering import picture
 from ocrtune.runs import RunDir
@@ -135,6 +135,7 @@ def test_the_ladder_is_climbed_once_and_every_attempt_has_its_reason(parsed: Par
         ("at temperature 0.4", "loop"),
         ("at half the pixels", "loop"),
         ("in the dialect dots-ocr", "loop"),
+        ("layout only, then region by region", "loop"),
     ]
     asked = [p.sample_id for p in run.read("predictions.jsonl", Prediction)]
     assert asked == ["a/0001", "a/0001~temperature", "a/0001~pixels", "a/0001~plain", "a/0001~layout-only"]
@@ -273,3 +274,44 @@ def test_failed_pages_are_counted_as_not_read(parsed: Parse, tmp_path: Path, cap
     caplog.set_level("INFO", logger="ocrtune")
     parsed(write_pdf(tmp_path / "a.pdf", "1", "2", "3"), model="text:fine;broken=2")
     assert "read by echo text:fine;broken=2: 2; not read: 1" in caplog.text
+
+
+def test_what_only_a_model_can_be_told_is_refused_without_one(parsed: Parse, tmp_path: Path) -> None:
+    image = write_image(tmp_path / "a.png")
+    for name, value in {"question": "What?", "bbox": (1, 1, 9, 9), "prompt": "Read", "dialect": "layout"}.items():
+        with pytest.raises(ConfigError, match=rf"--{name}: only a model|does not speak the dialect {value}"):
+            parsed(image, engine="auto", model=None, **{name: value})
+
+
+def test_a_part_of_a_page_is_read_where_the_dialect_asks_for_parts_and_stands_there(parsed: Parse, tmp_path: Path) -> None:
+    image = write_image(tmp_path / "a.png")
+    with pytest.raises(ConfigError, match="the dialect layout asks for whole pages"):
+        parsed(image, dialect="layout", bbox=(6, 2, 30, 10))
+    region = parsed(image, dialect="dots-grounding", bbox=(6, 2, 30, 10))[1].documents[0].pages[0].regions[0]
+    assert region.text == "read" and region.box == Box(left=0.1, top=0.1, right=0.5, bottom=0.5)
+
+
+def test_a_page_that_has_nothing_of_the_part_is_marked(parsed: Parse, tmp_path: Path) -> None:
+    Image.new("RGB", (300, 200), "white").save(tmp_path / "large.png")
+    _, result = parsed(write_image(tmp_path / "a.png"), tmp_path / "large.png", dialect="dots-grounding", bbox=(70, 2, 90, 10))
+    small, large = (document.pages[0] for document in result.documents)
+    assert small.problems == ("nothing of the page, 60 × 20 pixels, is in --bbox 70, 2, 90, 10",) and large.text == "read"
+
+
+@pytest.mark.parametrize("dialect", ["layout-only", "dots-svg"])
+def test_what_is_no_text_of_the_page_is_not_held_against_its_text(parsed: Parse, tmp_path: Path, dialect: str) -> None:
+    reply = {"layout-only": '[{"bbox": [1, 1, 90, 90], "category": "Text"}]', "dots-svg": "<svg><rect/></svg>"}[dialect]
+    _, result = parsed(
+        write_pdf(tmp_path / "a.pdf", "A bright cold day in April"), dialect=dialect, model=f"text:{reply}", check=True
+    )
+    page = result.documents[0].pages[0]
+    assert [(r.confidence, r.flag, r.words) for r in page.regions] == [(None, None, None)] and not page.missed
+
+
+def test_where_the_second_reading_steps_in_the_reason_is_said(
+    parsed: Parse, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    pdf = write_pdf(tmp_path / "a.pdf", "A bright cold day in April")
+    _, result = parsed(pdf, model="text:fine;broken=1", check=True, ladder=["fallback"])
+    assert "bright cold" in result.documents[0].pages[0].text
+    assert "the model could not read 1 page, such as a/0001 (broken: the echo engine was asked to fail here)" in caplog.text
