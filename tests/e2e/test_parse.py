@@ -97,6 +97,20 @@ def test_a_looping_model_costs_a_bounded_ladder_and_the_text_layer_steps_in(tmp_
         assert {attempt.why for attempt in ledger.attempts[1:]} == {"loop"}
 
 
+def test_a_page_that_loops_is_read_region_by_region_and_a_lost_region_is_named(tmp_path: Path) -> None:
+    laid = [{"bbox": [20, 20, 120, 60], "category": "Title"}, {"bbox": [20, 60, 220, 200], "category": "Text"}]
+    replies = {"Do not output the": json.dumps(laid), "[20, 20, 120, 60]": "A bright cold day"}
+    with Served(Behaviour(reply="<tr><td></td><td></td></tr>" * 400, replies=replies)) as server:
+        done = run(command(write_pdf(tmp_path / "a.pdf", 1), server, tmp_path / "run", "--ladder", "grounding", "--no-check"))
+    assert done.returncode == 0, done.stderr[-2000:]
+    (leaf,) = leaves(tmp_path / "run")
+    assert [(r.kind, r.text) for r in leaf.page.regions] == [("title", "A bright cold day"), ("text", "")]
+    assert leaf.page.problems == ("unread: 1 of 2 regions could not be read",) and leaf.page.ledger is not None
+    assert [(a.step, a.finish) for a in leaf.page.ledger.attempts] == [
+        (None, "loop"), ("layout only, then region by region", "stop"), ("one region", "stop"), ("one region", "loop"),
+    ]  # fmt: skip
+
+
 def test_the_second_reading_places_the_words_of_a_model_and_finds_what_it_left_out(tmp_path: Path) -> None:
     reply = json.dumps([{"bbox": [0, 0, 248, 120], "category": "Text", "text": "Page 1: a bright cold day in April"}])
     pdf = FPDF(format=(105, 148))

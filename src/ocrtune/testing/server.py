@@ -29,6 +29,7 @@ class Behaviour:
     asked before, not by the order in which requests come. `dies_after` so many requests the process ends."""
 
     reply: str = "It was a bright cold day in April, and the clocks were striking thirteen."
+    replies: dict[str, str] = field(default_factory=dict)  # others, by words of the question
     seconds: float = 0.0  # from a request to the end of its answer
     events: int = 10  # pieces in which an answer comes
     places: int | None = None  # requests at a time; more are told to come back later
@@ -126,10 +127,10 @@ class Book:
 class Connection(asyncio.Protocol):
     """HTTP/1.1 as far as clients of model servers use it: one request after the other, bodies with a length."""
 
-    def __init__(self, book: Book, events: list[bytes]) -> None:
+    def __init__(self, book: Book, answers: dict[bytes, list[bytes]]) -> None:
         self.book = book
         self.behaviour = book.behaviour
-        self.events = events
+        self.answers = answers
         self.head = bytearray()
         self.missing = 0
         self.question = 0
@@ -199,6 +200,7 @@ class Connection(asyncio.Protocol):
         elif fault == "drop":
             self.transport.abort()
         elif fault != "stall":
+            self.events = next(events for words, events in self.answers.items() if words in self.tail)
             self.transport.write(b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n")
             self.go_on(0, fault)
 
@@ -242,17 +244,18 @@ MODEL = re.compile(rb'"model": ?"([^"]*)"')
 LOOP = event("<tr><td></td><td></td></tr>\n" * 4)
 
 
-def pieces(behaviour: Behaviour) -> list[bytes]:
-    size = -(-len(behaviour.reply) // behaviour.events)
-    texts = [behaviour.reply[start : start + size] for start in range(0, len(behaviour.reply), size)]
+def pieces(reply: str, events: int) -> list[bytes]:
+    size = -(-len(reply) // events)
+    texts = [reply[start : start + size] for start in range(0, len(reply), size)]
     usage = {"choices": [], "usage": {"prompt_tokens": 100, "completion_tokens": len(texts)}}
     end = event("", "stop") + chunk(b"data: %s\n\n" % json.dumps(usage).encode()) + chunk(b"data: [DONE]\n\n") + b"0\r\n\r\n"
     return [*(event(text) for text in texts), end]
 
 
 async def serve(port: int, behaviour: Behaviour) -> None:
-    book, events = Book(behaviour), pieces(behaviour)
-    server = await asyncio.get_running_loop().create_server(lambda: Connection(book, events), "127.0.0.1", port, backlog=1024)
+    book, said = Book(behaviour), {**behaviour.replies, "": behaviour.reply}
+    answers = {words.encode(): pieces(reply, behaviour.events) for words, reply in said.items()}
+    server = await asyncio.get_running_loop().create_server(lambda: Connection(book, answers), "127.0.0.1", port, backlog=1024)
     sys.stdout.write(f"{server.sockets[0].getsockname()[1]}\n")
     sys.stdout.flush()
     await server.serve_forever()
