@@ -181,6 +181,7 @@ BENCHMARKS: Shelf[Benchmark] = Shelf(
         "infovqa": "ocrtune.benchmarks.docvqa:InfoVqa",
         "chartqa": "ocrtune.benchmarks.chartqa:ChartQa",
         "mme": "ocrtune.benchmarks.mme:Mme",
+        "mdpbench": "ocrtune.benchmarks.mdpbench:MdpBench",
         "olmocr-bench": "ocrtune.benchmarks.olmocr:OlmOcrBench",
         "omnidocbench": "ocrtune.benchmarks.omnidocbench:OmniDocBench",
     },

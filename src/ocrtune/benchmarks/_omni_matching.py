@@ -28,6 +28,7 @@ class Matched(NamedTuple):
     """True blocks and what was read for them, joined; several formulas are one array in `content` and in `source`.
 
     `read_at` None where nothing was read. `fine`: kind of the first block read. `source`: what was read, as it was.
+    `numbers`: the orders of the true blocks and where reading begins, then the places of both among the page's lines.
     """
 
     category: str
@@ -38,6 +39,7 @@ class Matched(NamedTuple):
     read_at: int | None
     fine: str
     source: str
+    numbers: frozenset[int]
 
 
 class _Page(NamedTuple):
@@ -54,6 +56,8 @@ class _Page(NamedTuple):
     found: list[str]
     sources: list[str]
     blocks: list[Found]
+    wanted_at: list[int]
+    found_at: list[int]
 
 
 def match(truths: Sequence[Truth], blocks: Sequence[Found]) -> list[Matched]:
@@ -85,6 +89,8 @@ def _page(truths: Sequence[Truth], blocks: Sequence[Found]) -> _Page:
         [normal for normal, _ in found],
         [content for _, content in found],
         split,
+        list(range(len(lines))),
+        list(range(len(found))),
     )
 
 
@@ -101,6 +107,8 @@ def _without_ignored(page: _Page) -> _Page:
         [page.found[to] for to in read],
         [page.sources[to] for to in read],
         [page.blocks[to] for to in read],
+        left,
+        read,
     )
 
 
@@ -110,6 +118,8 @@ def _entry(page: _Page, wanted: Sequence[int], found: Sequence[int]) -> Matched:
     first = page.blocks[found[0]] if found else None
     category, contents = max(kinds, key=kinds.count), [page.contents[at] for at in wanted]
     sources = [page.sources[to] for to in found]
+    numbers = [int(order) for order in orders if order] + ([first.start] if first else [])
+    places = [page.wanted_at[at] for at in wanted] + [page.found_at[to] for to in found]
     return Matched(
         category,
         stacked(contents) if category == FORMULA and len(contents) > 1 else "".join(contents),
@@ -119,6 +129,7 @@ def _entry(page: _Page, wanted: Sequence[int], found: Sequence[int]) -> Matched:
         first.start if first else None,
         first.fine if first else "",
         stacked(sources) if first and "equation" in first.fine and len(sources) > 1 else "".join(sources),
+        frozenset(numbers + places),
     )
 
 

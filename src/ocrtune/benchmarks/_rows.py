@@ -59,7 +59,7 @@ def rows_of(place: Path | Hub, origin: Origin) -> list[Row]:
     revision = folder.name if isinstance(place, Hub) else ""  # a snapshot in the hub's cache is called by its commit
     rows: list[Row] = []
     for file in data_files(folder, origin):
-        pictures = _Pictures(file.parent)
+        pictures = _Pictures(file)
         bar = tqdm(read_rows(file), desc=f"loading {file.name}", unit="row", leave=False, delay=1)
         begin = len(rows)
         rows += [
@@ -92,8 +92,8 @@ def _slim(fields: Fields) -> dict[str, Any]:
 class _Pictures:
     """Pictures of the rows of one file, which may be bytes, base64, paths, or (VLMEvalKit) the index of another row."""
 
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
+    def __init__(self, data: Path) -> None:
+        self._folder, self._name = data.parent, data.stem
         self._by_index: dict[str, ImageRef] = {}
         self._known: dict[Path, ImageRef] = {}
 
@@ -124,9 +124,12 @@ class _Pictures:
 
     def file(self, name: str) -> ImageRef:
         """A file beside the data, in its folder of pictures, or below."""
-        places = [self._folder / name, *(self._folder / sub / name for sub in ("images", "image", f"{self._folder.name}_Images"))]
+        places = [
+            self._folder / name,
+            *(self._folder / sub / name for sub in ("images", "image", f"{self._folder.name}_Images", self._name)),
+        ]
         places += [self._folder.parent / name, self._folder / "images" / Path(name).name]
-        places += [path / name for path in sorted(self._folder.glob("*[Ii]mages*")) if path.is_dir()]
+        places += [path / name for path in sorted(self._folder.glob("*[Ii]m*g*")) if path.is_dir()]
         found = next((path for path in places if path.is_file()), None)
         if found is None:
             return ImageRef(path=str(places[0]))

@@ -56,7 +56,7 @@ def bring_folder(folder: Path, known: Sequence[Sample], into: RunDir) -> Brought
             f"none of the {len(strangers)} Markdown files in {folder} belongs to the data, such as {strangers[0]}",
             hint="files are called like the pictures of the data: a.md for a.jpg; for olmOCR-bench <pdf>_pg<page>_repeat<k>.md",
         )
-    absent = [sample.id for sample in known if sample.id not in answers]
+    absent = [_called(sample) for sample in known if sample.id not in answers]
     _warn(folder, absent, len(known), strangers)
     within = {file.parent for files in answers.values() for file in files.values()} - {folder}
     into.link(**{f"predictions {part.relative_to(folder).as_posix()}": str(part.resolve()) for part in sorted(within)})
@@ -65,6 +65,12 @@ def bring_folder(folder: Path, known: Sequence[Sample], into: RunDir) -> Brought
     return Brought(
         samples, {p.sample_id: p for p in predictions}, {"engine": "markdown", "model": folder.resolve().name}, None, {}
     )
+
+
+def _called(sample: Sample) -> str:
+    """As the file is called that is not there."""
+    image = sample.images[0]
+    return f"{sample.id if image.page else Path(image.path).stem}.md"
 
 
 def _warn(folder: Path, absent: Sequence[str], pages: int, strangers: Sequence[str]) -> None:

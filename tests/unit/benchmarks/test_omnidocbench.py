@@ -14,8 +14,9 @@ from typing import Any
 import numpy as np
 import pytest
 
+from ocrtune.benchmarks._omni_pages import page_of
 from ocrtune.benchmarks._omni_reading import read_markdown
-from ocrtune.benchmarks.omnidocbench import EDIT, FULL, OmniDocBench, page_of
+from ocrtune.benchmarks.omnidocbench import EDIT, FULL, OmniDocBench
 from ocrtune.core import Sample, Score
 from ocrtune.errors import InputError, ResourceError
 from ocrtune.scoring import cdm
