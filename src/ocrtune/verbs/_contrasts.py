@@ -7,7 +7,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from ocrtune.core import AnswersTarget, BoxesTarget, Decoded, Prediction, RegionsTarget, Sample, Score, target_text
+from pydantic import JsonValue
+
+from ocrtune.core import AnswersTarget, BoxesTarget, Decoded, FieldsTarget, Prediction, RegionsTarget, Sample, Score, target_text
 from ocrtune.errors import ComparisonError
 from ocrtune.report import ComparisonView, Outline, PageView, Reading, Side
 from ocrtune.scoring.normalise import normalise
@@ -138,21 +140,34 @@ def _references(sample: Sample) -> tuple[str, ...]:
 
 def _page(found: Pair, base: Result, tuned: Result, said: tuple[Mapping[str, Decoded], Mapping[str, Decoded]]) -> PageView:
     sample = found.sample
-    reference = next(iter(_references(sample)), "")
     ours, theirs = said[0][sample.id], said[1][sample.id]
     return PageView(
         sample.id,
         sample.group,
         sample.images[0].path,
-        reference,
+        shown(sample, [ours, theirs]),
         _reading(found.base, base.prediction(sample.id), ours),
         _reading(found.tuned, tuned.prediction(sample.id), theirs),
         tuple(_outlines(sample, ours, theirs)),
     )
 
 
+def shown(sample: Sample, readings: Sequence[Decoded]) -> str:
+    """The reference that readings are held against on a page of the report: of several answers the one that a reading is nearest
+    to, of objects their texts, of key information its fields."""
+    if isinstance(sample.target, BoxesTarget):
+        return "\n".join(region.text for region in sample.target.boxes if region.text)
+    if isinstance(sample.target, FieldsTarget):
+        return _listed(sample.target.fields)
+    return min(_references(sample), key=lambda text: min(distance(text, one.text) for one in readings), default="")
+
+
+def _listed(fields: Mapping[str, JsonValue]) -> str:
+    return json.dumps(fields, ensure_ascii=False, indent=1)
+
+
 def _reading(score: Score, prediction: Prediction, decoded: Decoded) -> Reading:
-    text = decoded.text or (json.dumps(decoded.fields, ensure_ascii=False, indent=1) if decoded.fields else "")
+    text = decoded.text or (_listed(decoded.fields) if decoded.fields else "")
     said = text.strip() or any(region.box for region in decoded.regions)
     note = f"failed: {prediction.error.kind}" if prediction.error else NOTES.get(prediction.finish)
     return Reading(text, score.value or 0.0, note or (None if said else "said nothing"))

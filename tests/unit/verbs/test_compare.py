@@ -12,10 +12,11 @@ import pytest
 
 from ocrtune.cli.main import main
 from ocrtune.config import Section
-from ocrtune.core import Sample, TextTarget
+from ocrtune.core import AnswersTarget, BoxesTarget, Decoded, FieldsTarget, ImageRef, Region, Sample, Target, TextTarget
 from ocrtune.errors import ComparisonError, RunError
 from ocrtune.runs import RunDir
 from ocrtune.verbs import compare, score
+from ocrtune.verbs._contrasts import shown
 from ocrtune.verbs._sides import read_result, training_curve
 from ocrtune.verbs.compare import Config, Runs
 
@@ -220,6 +221,17 @@ def test_a_suspect_side_is_what_the_verdict_says_first(benchmark: Build, evaluat
     assert report.index("! Suspect") < report.index("✓ Better")
     text = (into.path / "verdict.md").read_text("utf-8")
     assert text.index("**Suspect**, base: 24 of 24") < text.index("✓ better")
+
+
+def test_readings_are_held_against_what_there_is_to_read() -> None:
+    def read(target: Target, *texts: str) -> str:
+        sample = Sample(id="s", group="g", images=(ImageRef(path="x.png"),), target=target)
+        return shown(sample, [Decoded(regions=(Region(text=text),)) for text in texts])
+
+    assert read(AnswersTarget(answers=("twelve", "12 EUR")), "", "12 EU") == "12 EUR"
+    assert read(BoxesTarget(boxes=(Region(text="EXIT"), Region(text="24"))), "EXIT", "") == "EXIT\n24"
+    assert read(FieldsTarget(fields={"total": "5"}), '{"total": "5"}') == '{\n "total": "5"\n}'
+    assert read(TextTarget(text="line"), "", "") == "line"
 
 
 def test_attributes_give_slices_and_charts_are_files(benchmark: Build, evaluated: Evaluated, tmp_path: Path) -> None:
