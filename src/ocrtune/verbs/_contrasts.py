@@ -163,7 +163,9 @@ def shown(sample: Sample, readings: Sequence[Decoded]) -> str:
 
 
 def _listed(fields: Mapping[str, JsonValue]) -> str:
-    return json.dumps(fields, ensure_ascii=False, indent=1)
+    """As the dialect of fields puts them into lines."""
+    said = {name: value if isinstance(value, str) else json.dumps(value, ensure_ascii=False) for name, value in fields.items()}
+    return "\n".join(f"{name}: {value}" for name, value in said.items())
 
 
 def _reading(score: Score, prediction: Prediction, decoded: Decoded) -> Reading:

@@ -14,6 +14,7 @@ from ocrtune.cli.main import main
 from ocrtune.config import Section
 from ocrtune.core import AnswersTarget, BoxesTarget, Decoded, FieldsTarget, ImageRef, Region, Sample, Target, TextTarget
 from ocrtune.errors import ComparisonError, RunError
+from ocrtune.plugins import DIALECTS
 from ocrtune.runs import RunDir
 from ocrtune.verbs import compare, score
 from ocrtune.verbs._contrasts import shown
@@ -230,7 +231,12 @@ def test_readings_are_held_against_what_there_is_to_read() -> None:
 
     assert read(AnswersTarget(answers=("twelve", "12 EUR")), "", "12 EU") == "12 EUR"
     assert read(BoxesTarget(boxes=(Region(text="EXIT"), Region(text="24"))), "EXIT", "") == "EXIT\n24"
-    assert read(FieldsTarget(fields={"total": "5"}), '{"total": "5"}') == '{\n "total": "5"\n}'
+    fields = FieldsTarget(fields={"total": "5 EUR", "lines": [1, {"sum": None}]})
+    dialect = DIALECTS.get("fields")()
+    assert (
+        shown(Sample(id="s", group="g", images=(ImageRef(path="x.png"),), target=fields), [])
+        == dialect.decode(dialect.encode(fields)).text
+    )
     assert read(TextTarget(text="line"), "", "") == "line"
 
 
