@@ -141,7 +141,9 @@ def _column(window: Sequence[_Row], column: Extent) -> list[Line]:
 
 
 def is_prose(pieces: Sequence[Line], column: Extent) -> bool:
-    """Whether lines of running text fill the column: many of a wide one, nearly all of a narrow one."""
+    """Whether lines of running text fill the column: many of a wide one, nearly all of a narrow one. Numbers are none."""
+    if sum(2 * sum(map(str.isalpha, p.text)) >= sum(map(str.isalnum, p.text)) for p in pieces) < 0.5 * len(pieces):
+        return False
     widths = [(p.box[2] - p.box[0]) / (column[1] - column[0]) for p in pieces]
     width = _width(pieces)
     many = sum(w > 0.75 for w in widths) >= 0.4 * len(pieces)

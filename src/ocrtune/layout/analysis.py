@@ -129,7 +129,9 @@ class _Frame(NamedTuple):
         """Tables with lines."""
         tables = ruled_tables(spans, rules, pictures, max(self.size))
         tables += rowed_tables(_without(spans, tables), _free(rules, tables), max(self.size))
-        tables += framed_tables(_without(spans, tables), _free(rules, tables), max(self.size))
+        framed = framed_tables(_without(spans, tables), _free(rules, tables), max(self.size))
+        every = [*tables, *framed]
+        tables += [t for t in framed if not any(o is not t and within(o.box, t.box) for o in every)]  # else the frame of a page
         return [t for t in tables if not _is_drawn(t)]
 
     def _figures(self, spans: Sequence[Span], pictures: Sequence[Rect]) -> tuple[list[_Part], list[Span]]:

@@ -21,6 +21,12 @@ HEADED = re.compile(
     r"[一二三四五六七八九十]{1,3}[、.．]\s*\S|第[一二三四五六七八九十百\d]{1,4}[章节節编編部]|\d{1,2}(\.\d{1,2}){1,3}\.?\s+\S"
 )
 CLAUSE = re.compile(r"(\d{1,2}(?:\.\d{1,2}){1,3})\.?\s*[^\W\d]")
+BEGUN, HANGING = (
+    0.8,
+    2.0,
+)  # letter heights by which the second line of a paragraph whose first words are bold may stand out, or in
+RUNNING = 1.5  # letter heights from its first line to the second
+ENDS = (".", "。", ":", "：", "!", "?")
 USUAL_LEADING = 1.25  # letter heights, for pages with too few lines to tell
 
 
@@ -90,7 +96,7 @@ def _chains(lines: Sequence[Line], rules: Sequence[Rule]) -> list[list[Line]]:
         while at in follows:
             at = follows[at]
             now = bold if lines[at].bold is None else lines[at].bold
-            if bold is not None and now != bold:  # between them stand lines too short to tell
+            if bold is not None and now != bold and not _runs_on(chain[-1], lines[at]):  # lines too short to tell stand between
                 out.append(chain)
                 chain = []
             chain.append(lines[at])
@@ -145,7 +151,15 @@ def _even_sizes(lines: Sequence[Line], above: dict[int, list[int]], below: dict[
 def _alike(one: Line, other: Line, *sizes: float) -> bool:
     if max(sizes) > SAME_SIZE * min(sizes):
         return False
-    return one.bold == other.bold or one.bold is None or other.bold is None
+    return one.bold == other.bold or one.bold is None or other.bold is None or _runs_on(one, other)
+
+
+def _runs_on(one: Line, other: Line) -> bool:
+    """Whether a line that is not bold goes on with the sentence after the bold words of the line above, which is full."""
+    left, right = other.box[0] - one.box[0], other.box[2] - one.box[2]
+    level = -BEGUN * one.size < left < HANGING * one.size and right < 0.5 * one.size
+    close = _step(one, other) < RUNNING * max(one.size, other.size)
+    return one.bold is True and other.bold is False and level and close and not one.text.endswith(ENDS)
 
 
 # --- paragraphs of a chain -----------------------------------------------------------------------------------------------

@@ -16,6 +16,7 @@ TOUCH = 0.001, 2.0  # of the page's longer side, and pixels: lines this close me
 LEAST_FILLED = 0.2  # of the cells: fewer with text are a chart or squared paper
 LEAST_ROWS = 3  # lines in the first column of a row that may be several rows
 MOSTLY_FILLED, MOSTLY_DRAWN = 0.4, 0.42  # of the cells, of the walls between them: for what looks like a picture
+WHOLE, NAMED = 0.9, 0.8  # of the walls are drawn, of the rows have text in the first column: a form that nobody filled in yet
 MOST_LINES = 10  # in the usual cell: more are the columns of a newspaper with rules between them
 
 Place = tuple[int, int]
@@ -76,13 +77,23 @@ def _table(spans: Sequence[Span], rules: Sequence[Rule], near: float, *, strict:
     pieces = _merged(walls)
     cells = [_cell(piece, homes) for piece in pieces]
     filled = [cell for cell in cells if cell.spans]
-    if len(filled) < max(2, (MOSTLY_FILLED if strict else LEAST_FILLED) * len(cells)) or len(cells) < 3:
-        return None
-    if len({cell.row for cell in filled}) < 2 or len({cell.column for cell in filled}) < 2:
+    if len(cells) < 3 or not (_is_filled(filled, len(cells), strict=strict) or _is_form(filled, walls)):
         return None
     if median(len(build_lines(cell.spans)) for cell in filled) > MOST_LINES:
         return None
     return Table(box, tuple(sorted(cells, key=lambda cell: cell[:2])), tuple(inside))
+
+
+def _is_filled(filled: Sequence[Cell], cells: int, *, strict: bool) -> bool:
+    enough = len(filled) >= max(2, (MOSTLY_FILLED if strict else LEAST_FILLED) * cells)
+    return enough and len({cell.row for cell in filled}) > 1 and len({cell.column for cell in filled}) > 1
+
+
+def _is_form(filled: Sequence[Cell], walls: _Walls) -> bool:
+    """Whether all walls are drawn and the rows have names in the first column: what is empty is there to be filled in."""
+    rows = walls.size[0]
+    named = sum(cell.column == 0 and any(c.isalpha() for c in cell.text) for cell in filled)
+    return rows >= LEAST_ROWS and walls.drawn >= WHOLE and named >= NAMED * rows
 
 
 def _edges(places: Sequence[float], ends: tuple[float, float], near: float) -> list[float]:

@@ -21,6 +21,7 @@ SPREAD = (1.25, 1.65)  # width / height of two facing pages
 MARGIN = 0.12  # of the page's height: where running heads and feet are
 THIN = 0.035  # of the page's height: one line or two
 MARK = 0.05  # of the page's height: the lower of a mark and what it marks
+TALL = 1.8  # times as high as wide: more is no mark, but words that run down the edge of a page
 ASIDE = 0.25  # of the narrower box's width: boxes that run into one another by less stand side by side
 NARROW = 0.15  # of the page's width: a column of marks
 STRIPS = 200  # places across the page at which boxes are looked for
@@ -161,7 +162,9 @@ class _Page(NamedTuple):
 
     def _in_row(self, mark: int, other: int) -> bool:
         low, high = sorted((self._height(mark), self._height(other)))
-        return overlap(self.boxes[mark], self.boxes[other], 1) > 0.5 and high <= 5 * low and low <= MARK * self.size.height
+        beside = overlap(self.boxes[mark], self.boxes[other], 1) > 0.5 and high <= 5 * low
+        left, top, right, bottom = self.boxes[mark]
+        return beside and low <= MARK * self.size.height and bottom - top < TALL * (right - left)
 
     def _at_widest(self, bands: list[Places]) -> list[Places]:
         gaps = self._gaps(bands, 1)
@@ -204,10 +207,11 @@ class _Page(NamedTuple):
                 continue
             below = {i for band in bands[at:] for i in band}
             for one, other in pairwise(columns):
-                left, right = max(self.boxes[i][2] for i in one), min(self.boxes[i][0] for i in other)
-                edge = left + INTO * (right - left)
-                alone = not any(self.boxes[i][0] >= edge for i in below)
-                into = any(self.boxes[i][0] < edge < self.boxes[i][2] for i in bands[at])
+                a, b = (bounds(self.boxes[i] for i in column) for column in (one, other))
+                edge = a[2] + INTO * (b[0] - a[2])
+                alone = not any(self.boxes[i][0] >= a[2] for i in below)
+                begun = [self.boxes[i] for i in bands[at] if self.boxes[i][0] < (a[0] + a[2]) / 2]
+                into = any(edge < box[2] < b[2] for box in begun)
                 if alone and (into or self._ends_level(bands[at], one, other)):
                     return below
         return set()

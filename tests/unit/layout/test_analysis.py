@@ -264,6 +264,14 @@ def test_what_stands_on_both_sides_of_a_rule_to_sign_on_is_one_line() -> None:
     assert "Director John Hall" not in "".join(text for _, text in seen(analyse(signed, A4, rules=below)))
 
 
+def test_bold_words_at_the_begin_of_a_paragraph_are_no_heading(paragraph: Setter) -> None:
+    bold, *rest = paragraph(100, 200, 800, 5)
+    spans = [bold._replace(bold=True), *(s._replace(bold=False) for s in rest)]
+    assert [r.kind for r in analyse(spans, A4)] == ["text"]
+    heading = line("What we saw on the way", 100, 200, bold=True)
+    assert [r.kind for r in analyse([heading, *spans[1:]], A4)] == ["section-header", "text"]
+
+
 def test_clauses_of_a_contract_stand_alone() -> None:
     texts = ["2.1. The buyer pays within ten days", "of the delivery.", "2.2. The seller bears the risk.", "2.3. Nothing else."]
     spans = [line(text, 100, 100 + 26 * at) for at, text in enumerate(texts)]

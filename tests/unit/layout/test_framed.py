@@ -49,6 +49,24 @@ def test_a_head_with_a_line_of_its_own_spans_the_columns_below_the_line() -> Non
     assert found.text.startswith('<table><tr><td></td><td colspan="3">Hodgkin lymphoma</td></tr>')
 
 
+def test_columns_full_of_numbers_are_no_running_text() -> None:
+    rows = [("10.0", f"1.1{n} 0.17{n}–2.1{n}0 0.0{n}1 11{n}.0", f"2.1{n} 0.27{n}–4.2{n}0 0.1{n}4 22{n}.0", "–") for n in range(8)]
+    places = (100.0, 158.0, 426.0, 694.0)
+    spans = [span(c, x, 230 + 26.0 * r) for r, row in enumerate(rows) for c, x in zip(row, places, strict=True)]
+    (found,) = analyse(spans, SIZE, rules=[line(220, 90, 712), line(450, 90, 712)])
+    assert found.kind == "table" and found.text.count("<tr>") == 8
+
+
+def test_lines_around_a_page_with_a_table_in_it_are_no_table() -> None:
+    words = "the quick brown fox jumps over lazy dogs and goes home again to sleep until the sun is up"
+    beside = [span(words[r : r + 42].strip(), 480.0, 160 + 26.0 * r) for r in range(14)]
+    rows = [("up to five years", "12"), ("longer", "8"), ("all her life", "31")] * 4
+    inner = [span(c, x, 160 + 26.0 * r) for r, row in enumerate(rows) for c, x in zip(row, (100.0, 350.0), strict=True)]
+    rules = [line(140), line(540), line(152, 90, 460), line(476, 90, 460)]
+    found = [r.box for r in analyse([*beside, *inner], SIZE, rules=rules) if r.kind == "table"]
+    assert [box.right < 0.47 for box in found if box] == [True]
+
+
 def test_a_double_line_parts_two_tables() -> None:
     spans = [*table(BODY, 240), *table(BODY, 440)]
     regions = analyse(spans, SIZE, rules=[line(230), line(395), line(401), line(598)])

@@ -153,6 +153,26 @@ def test_what_stands_below_columns_of_one_height_after_more_white_is_read_last()
     assert read([*COLUMNS, (90.0, 430.0, 300.0, 446.0), (90.0, 454.0, 320.0, 470.0)])
 
 
+def test_columns_below_narrower_figures_are_no_lines_to_sign_on() -> None:
+    figures = [(90.0, 100.0, 480.0, 300.0), (600.0, 100.0, 820.0, 290.0)]
+    left, right = (
+        [(90.0, 320.0, 480.0, 500.0), (90.0, 530.0, 480.0, 700.0)],
+        [(510.0, 310.0, 900.0, 520.0), (510.0, 540.0, 900.0, 700.0)],
+    )
+    assert read([figures[0], *left, figures[1], *right])
+
+
+def test_words_down_the_edge_of_a_page_are_no_marks_of_its_lines() -> None:
+    edge = [(10.0, 100.0, 50.0, 270.0), (10.0, 290.0, 50.0, 400.0)]
+    lines = [
+        (100.0, 100.0, 500.0, 145.0),
+        (100.0, 180.0, 900.0, 222.0),
+        (100.0, 300.0, 900.0, 330.0),
+        (100.0, 360.0, 900.0, 700.0),
+    ]
+    assert read([*edge, *lines])
+
+
 def test_the_longer_column_is_read_to_its_end_before_the_next_one() -> None:
     longer = [(90.0, 430.0, 440.0, 480.0), (90.0, 490.0, 430.0, 540.0)]
     assert read([*COLUMNS[:5], *longer, *COLUMNS[5:8]])

@@ -73,6 +73,14 @@ def test_a_line_of_text_over_two_cells_is_divided_between_its_words() -> None:
     assert [word.text for word in table.words] == ["left", "right"]
 
 
+def test_a_form_that_nobody_filled_in_is_a_table() -> None:
+    xs, ys = (100, 300, 400, 500, 600, 700, 800), (200, 240, 280, 320, 360)
+    spans = [cell(text, 110, 210 + 40 * r) for r, text in enumerate(("Question", "Yes or no", "How often", "Since when"))]
+    (table,) = tables(spans, rules=grid(xs, ys))
+    assert table.text.count("<tr>") == 4 and table.text.count("<td></td>") == 20
+    assert not tables(spans[:2], rules=grid(xs, ys))
+
+
 def test_a_frame_around_text_and_the_axes_of_a_chart_are_no_tables(paragraph: Setter) -> None:
     assert not tables(paragraph(120, 220, 700, 5), rules=grid((100, 900), (200, 400)))
     ticks = [Rule((90, y, 110, y + 2)) for y in range(300, 700, 100)] + [Rule((x, 690, x + 2, 710)) for x in range(200, 800, 100)]
