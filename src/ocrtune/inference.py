@@ -52,10 +52,9 @@ def predictions(samples: Sequence[Sample], dialect: Dialect, engine: Engine, run
     Raises InputError for repeated sample ids, EngineError when nothing at all came back and trying again may help, and
     whatever OcrtuneError the engine raises because it cannot go on.
     """
-    found = read_predictions(run.path / PREDICTIONS)
-    board = _Board(samples, run, found)
+    board = _Board(samples, run, read_predictions(run.path / PREDICTIONS))
     how = _How(dialect, max_tokens, temperature)
-    yield from list(board.done.values())
+    yield from board.known()
     with tqdm(total=len(samples), initial=len(board.done), desc=f"reading ({engine.name})", unit="image") as bar:
         board.bar = bar
         alone = False
@@ -109,7 +108,7 @@ class _Board:
             name, times = Counter(sample.id for sample in samples).most_common(1)[0]
             raise InputError(f"{times} samples are called {name!r}", hint="ids must be unique; run prepare again")
         self.run = run
-        self.done = {name: p for name, p in found.items() if name in self.samples and not _retryable(p)}
+        self.done = {name: p for name, p in found.items() if name in self.samples and not _retryable(p)}  # told: without text
         self.attempts = {name: list(p.attempts) for name, p in found.items() if name in self.samples and _retryable(p)}
         self.failed = sum(p.error is not None for p in self.done.values())
         self.asked: set[str] = set()
@@ -118,6 +117,12 @@ class _Board:
         self.wait = 0.0
         self.bar: tqdm[NoReturn] | None = None
         self.fresh: deque[Prediction] = deque()
+
+    def known(self) -> Iterator[Prediction]:
+        """What was final before this call."""
+        for name in list(self.done):
+            yield self.done[name]
+            self.done[name] = _without_text(self.done[name])
 
     def news(self) -> Iterator[Prediction]:
         """What became final since the last call."""
@@ -161,7 +166,7 @@ class _Board:
     def _final(self, prediction: Prediction) -> None:
         self.run.append(PREDICTIONS, prediction)
         self.fresh.append(prediction)
-        self.done[prediction.sample_id] = prediction
+        self.done[prediction.sample_id] = _without_text(prediction)
         self.failed += prediction.error is not None
         if self.bar is not None:
             self.bar.set_postfix(failed=self.failed, refresh=False)
@@ -243,6 +248,11 @@ def _pause(number: int, board: _Board) -> None:
     board.wait = 0.0
     log.info("%d samples failed and are tried again in %.1f s", len(board.pending()), seconds)
     time.sleep(seconds)
+
+
+def _without_text(prediction: Prediction) -> Prediction:
+    """The words of a book's pages take gigabytes, and they are on disk."""
+    return prediction.model_copy(update={"text": None})
 
 
 def _retryable(answer: Answer) -> bool:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
+import ctypes
 import os
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING, Literal, NamedTuple
+from functools import cache
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from ocrtune.core import Answer, Box, Failure, ImageRef, Prompt, Region, RegionsTarget, Size
 from ocrtune.errors import EngineError, InputError
@@ -126,14 +129,35 @@ class Seeing(Pooled):
 
     def say(self, prompt: Prompt) -> Said:
         if self.options.layout:
-            image = picture(single(prompt))
-            found = self.page(image)
-            grey = turned(image.convert("L"), found.turn)
-            sure, weak = _sureness(found.spans)
-            said = self.encoded(_arranged(grey, found.spans))
-            return Said(said, (Size(*grey.size),), found.turn, sure=sure, weak=weak)
+            try:
+                return self._laid_out(prompt)
+            finally:
+                _give_back()
         images = [picture(ref) for ref in prompt.images]
         return Said("\n".join(self.lines(image) for image in images), tuple(Size(*image.size) for image in images))
+
+    def _laid_out(self, prompt: Prompt) -> Said:
+        image = picture(single(prompt))
+        found = self.page(image)
+        grey = turned(image.convert("L"), found.turn)
+        sure, weak = _sureness(found.spans)
+        said = self.encoded(_arranged(grey, found.spans))
+        return Said(said, (Size(*grey.size),), found.turn, sure=sure, weak=weak)
+
+
+def _give_back() -> None:
+    """Memory that a page took, to the system: glibc keeps a heap for each thread, and each grows to its own largest page."""
+    trim = _trim()
+    if trim is not None:
+        trim(0)
+
+
+@cache
+def _trim() -> Any:
+    """glibc's `malloc_trim`; None in other C libraries."""
+    with contextlib.suppress(OSError, TypeError, AttributeError):
+        return ctypes.CDLL(None).malloc_trim
+    return None
 
 
 def _arranged(image: Image, spans: Sequence[Span]) -> tuple[Region, ...]:

@@ -18,6 +18,8 @@ from ocrtune.imaging import MAX_PAGE_PIXELS
 from ocrtune.rendering._kinds import Kind, kind
 from ocrtune.rendering._layer import TextLayer, unpacked
 from ocrtune.rendering._pool import SHARED
+from ocrtune.rendering._truth import Truth
+from ocrtune.rendering._truth import unpacked as truth_in
 from ocrtune.rendering._wire import Message
 
 if TYPE_CHECKING:
@@ -27,6 +29,8 @@ __all__ = [
     "Encoded",
     "Kind",
     "TextLayer",
+    "Truth",
+    "count",
     "encoded",
     "kind",
     "pages",
@@ -35,6 +39,7 @@ __all__ = [
     "submit",
     "text_layer",
     "transparent",
+    "truth",
     "unlock",
 ]
 
@@ -66,6 +71,17 @@ def pages(path: Path, *, dpi: float, max_pixels: int = MAX_PAGE_PIXELS) -> list[
     """All pages of a file, without rendering, with their sizes at `dpi` (pictures: their own), or smaller ones where a page
     would have more than `max_pixels`. A page whose size is broken has none: rendering it says why. Raises InputError."""
     return SHARED.get().submit(_request("pages", path, dpi=dpi, most=max_pixels), lambda reply: _refs(path, reply)).result()
+
+
+def count(path: Path) -> int:
+    """How many pages a PDF has. Raises InputError."""
+    return SHARED.get().submit(_request("count", path), lambda reply: int(reply.header["count"])).result()
+
+
+def truth(path: Path, page: int, *, dpi: float, hidden: bool) -> Future[Truth | str]:
+    """A page of a PDF as training data, as soon as a worker has made it; a text where that says why it is none. The future raises
+    InputError like `picture`. `hidden` as in `text_layer`."""
+    return SHARED.get().submit(_request("truth", path, page=page, dpi=dpi, hidden=hidden), truth_in)
 
 
 def picture(ref: ImageRef) -> Image:

@@ -63,10 +63,11 @@ def packed(found: TextLayer) -> Message:
         "pictures": len(found.pictures),
         "turn": found.turn,
     }
-    return Message(header, (numbers.tobytes(), bytes(_flags(glyph) for glyph in glyphs)))
+    return Message(header, (numbers.tobytes(), bytes(map(flags, glyphs))))
 
 
-def _flags(glyph: Glyph) -> int:
+def flags(glyph: Glyph) -> int:
+    """All of a character but its text and places, in eight bits."""
     upright = 0 if glyph.upright is None else KNOWN | (0 if glyph.upright else TURNED)
     marks = (HIDDEN if glyph.hidden else 0) | (GARBAGE if glyph.garbage else 0) | (BOLD if glyph.bold else 0)
     return upright | marks | TURNS.index(glyph.turn) << 5
@@ -79,22 +80,24 @@ def unpacked(message: Message) -> TextLayer:
     values = numbers.tolist()
     texts: Sequence[str] = header["glyphs"]
     glyphs = [
-        Glyph(text, _box(values, at), _box(values, at + 4), UPRIGHT[flag & (KNOWN | TURNED)], *_marks(flag))
+        glyph(text, box_at(values, at), box_at(values, at + 4), flag)
         for text, flag, at in zip(texts, message.parts[1], range(0, 8 * len(texts), 8), strict=True)
     ]
     at, first, lines = 8 * len(texts), 0, []
     for text, count, upright, vertical in header["lines"]:
         own = tuple(glyphs[first : first + count])
-        lines.append(Line(text, _box(values, at), _box(values, at + 4), values[at + 8], own, upright, vertical))
+        lines.append(Line(text, box_at(values, at), box_at(values, at + 4), values[at + 8], own, upright, vertical))
         at, first = at + 9, first + count
-    boxes = [_box(values, start) for start in range(at, len(values), 4)]
+    boxes = [box_at(values, start) for start in range(at, len(values), 4)]
     rules, pictures = tuple(boxes[: header["rules"]]), tuple(boxes[header["rules"] :])
     return TextLayer(tuple(lines), rules, pictures, header["problem"], header["turn"])
 
 
-def _marks(flag: int) -> tuple[bool, bool, bool, Turn | None]:
-    return bool(flag & HIDDEN), bool(flag & GARBAGE), bool(flag & BOLD), TURNS[flag >> 5]
+def glyph(text: str, box: Rect, cell: Rect, flag: int) -> Glyph:
+    """The character of which `flags` are known."""
+    upright = UPRIGHT[flag & (KNOWN | TURNED)]
+    return Glyph(text, box, cell, upright, bool(flag & HIDDEN), bool(flag & GARBAGE), bool(flag & BOLD), TURNS[flag >> 5])
 
 
-def _box(values: Sequence[float], at: int) -> Rect:
+def box_at(values: Sequence[float], at: int) -> Rect:
     return values[at], values[at + 1], values[at + 2], values[at + 3]

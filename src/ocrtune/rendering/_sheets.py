@@ -45,11 +45,16 @@ def size_at(width: float, height: float, dpi: float, most: int) -> Size | None:
     return Size(max(round(width * scale), 1), max(round(height * scale), 1))
 
 
-def sizes(document: Any, dpi: float, most: int, name: str) -> list[Size | None]:
-    """Of all pages, None for those that have none."""
+def count(document: Any, name: str) -> int:
+    """How many pages there are. Raises InputError where it says that there are more than anybody has."""
     if len(document) > MOST_PAGES:
         raise InputError(f"{name}: the PDF says it has {len(document)} pages, more than {MOST_PAGES}", hint="split it first")
-    return [_size_of(document, index, dpi, most) for index in range(len(document))]
+    return len(document)
+
+
+def sizes(document: Any, dpi: float, most: int, name: str) -> list[Size | None]:
+    """Of all pages, None for those that have none."""
+    return [_size_of(document, index, dpi, most) for index in range(count(document, name))]
 
 
 def _size_of(document: Any, index: int, dpi: float, most: int) -> Size | None:

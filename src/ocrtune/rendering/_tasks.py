@@ -11,8 +11,9 @@ from ocrtune.core import Size
 from ocrtune.imaging import MAX_PAGE_PIXELS, SIDEWAYS, UPRIGHT, frame_sizes, open_plain, raster
 from ocrtune.rendering._kinds import kind
 from ocrtune.rendering._layer import layer
-from ocrtune.rendering._sheets import is_coloured, own_jpeg, sheet, sizes, transparent, upright_size, view
+from ocrtune.rendering._sheets import count, is_coloured, own_jpeg, sheet, sizes, transparent, upright_size, view
 from ocrtune.rendering._shelf import Shelf
+from ocrtune.rendering._truth import truth
 from ocrtune.rendering._wire import Message
 
 if TYPE_CHECKING:
@@ -52,6 +53,8 @@ def perform(header: dict[str, Any], shelf: Shelf) -> Message:
         "encoded": _encoded,
         "layer": _layer,
         "transparent": _transparent,
+        "count": _count,
+        "truth": _truth,
     }
     return tasks[header["task"]](header, Request.of(header), shelf)
 
@@ -149,4 +152,16 @@ def _layer(header: dict[str, Any], request: Request, shelf: Shelf) -> Message:
         return layer(page, size, 0, hidden=bool(header.get("hidden")))
     finally:
         page.set_rotation(rotation)
+        page.close()
+
+
+def _count(_: dict[str, Any], request: Request, shelf: Shelf) -> Message:
+    return Message({"count": count(shelf.pdf(request.path, request.password), str(request.path))})
+
+
+def _truth(header: dict[str, Any], request: Request, shelf: Shelf) -> Message:
+    page = sheet(shelf.pdf(request.path, request.password), request.page or 1, str(request.path))
+    try:
+        return truth(page, header["dpi"], hidden=header["hidden"])
+    finally:
         page.close()

@@ -6,25 +6,32 @@ something else than its text. Tags for slices may stand beside the file: `x.tags
 
 from __future__ import annotations
 
+import contextlib
 import json
-from collections import Counter
-from collections.abc import Iterator, Sequence
+import os
+import re
+from collections import Counter, deque
+from collections.abc import Generator, Iterator, Sequence
+from concurrent.futures import Future
+from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 from ocrtune.contracts import Draft, Rejected
 from ocrtune.core import Box, Region, RegionsTarget, Size, TextTarget
 from ocrtune.errors import InputError
-from ocrtune.imaging import open_pdf, page_size, render_page
 from ocrtune.options import SourceOptions
-from ocrtune.textlayer import Block, Glyph, Line, Rect, build_blocks, build_lines, layer_problem, read_glyphs, visible
+from ocrtune.rendering import Truth, count, truth
+from ocrtune.textlayer import Block, Glyph, Line, Rect, build_blocks, build_lines
 
 if TYPE_CHECKING:
     from PIL.Image import Image
 
 PADDING_INCHES = 0.015  # 2 pixels at 150 dpi
 INK_CONTRAST = 24  # of 255, between the paper and the ink around one glyph
-SCAN_COVER, SCAN_GLYPHS = 0.7, 100  # a picture over most of the page with no more letters than a stamp: a scan
+AHEAD = 4  # pages that are rendered while one is cut up
+
+T = TypeVar("T")
 
 
 class Pdf:
@@ -43,15 +50,15 @@ class Pdf:
     def read(self, path: Path, options: SourceOptions) -> Iterator[Draft | Rejected]:
         try:
             tags = _tags_beside(path)
-            with open_pdf(path) as document:
-                for index in range(len(document)):
-                    where = f"{path} page {index + 1}"
-                    try:
-                        yield from _read_page(document[index], where, options, tags)
-                    except InputError as cause:
-                        yield Rejected(where, str(cause))
+            numbers = range(1, count(path) + 1)
         except InputError as cause:
-            yield Rejected(str(path), str(cause).removeprefix(f"{path}: "))
+            yield Rejected(str(path), _why(cause, path))
+            return
+        with contextlib.closing(
+            _ahead(truth(path, number, dpi=options.dpi, hidden=options.hidden_text) for number in numbers)
+        ) as found:
+            for number, page in zip(numbers, found, strict=True):
+                yield from _read_page(page, f"{path} page {number}", path, options, tags)
 
 
 def _tags_beside(path: Path) -> dict[str, str]:
@@ -69,39 +76,35 @@ def _tags_beside(path: Path) -> dict[str, str]:
     return {str(key): str(value) for key, value in content.items()}
 
 
-def _read_page(page: Any, where: str, options: SourceOptions, tags: dict[str, str]) -> Iterator[Draft | Rejected]:
-    import pypdfium2
-
+def _ahead(pages: Iterator[Future[T]]) -> Generator[Future[T]]:
+    """Each one in turn, asked for while those before it are still worked on."""
+    asked = deque(islice(pages, AHEAD))
     try:
-        size = page_size(page, options.dpi)
-        glyphs = read_glyphs(page, size)
-        problem = layer_problem(glyphs, size, hidden_text=options.hidden_text) or _is_scan(page, glyphs, options)
-        if problem:
-            yield Rejected(where, problem)
-            return
-        image = render_page(page, options.dpi)
-    except (pypdfium2.PdfiumError, MemoryError) as cause:
-        yield Rejected(where, f"the page cannot be rendered ({cause})")
-        return
+        while asked:
+            yield asked.popleft()
+            asked.extend(islice(pages, 1))
     finally:
-        page.close()
-    view = _View(where, image, visible(glyphs, size, hidden_text=options.hidden_text), options, tags)
+        for page in asked:
+            page.cancel()
+
+
+def _why(cause: InputError, path: Path) -> str:
+    """Without the name of the file, which stands beside it."""
+    return re.sub(rf"^{re.escape(os.path.abspath(path))}(, page \d+)?: ", "", str(cause))  # noqa: PTH100 - as it was opened
+
+
+def _read_page(
+    page: Future[Truth | str], where: str, path: Path, options: SourceOptions, tags: dict[str, str]
+) -> Iterator[Draft | Rejected]:
+    try:
+        found = page.result()
+    except InputError as cause:
+        found = _why(cause, path)
+    if isinstance(found, str):
+        yield Rejected(where, found)
+        return
+    view = _View(where, found, options, tags)
     yield from {"page": view.whole, "block": view.blocks, "line": view.lines}[options.unit]()
-
-
-def _is_scan(page: Any, glyphs: Sequence[Glyph], options: SourceOptions) -> str | None:
-    import pypdfium2.raw as pdfium
-
-    if options.hidden_text or sum(g.inked for g in glyphs) >= SCAN_GLYPHS:
-        return None
-    width, height = page.get_size()
-    pictures = (item.get_bounds() for item in page.get_objects(filter=[pdfium.FPDF_PAGEOBJ_IMAGE], max_depth=3))
-    cover = max(((right - left) * (top - bottom) for left, bottom, right, top in pictures), default=0.0)
-    return (
-        "a scan: one picture covers the page and the text layer holds next to nothing"
-        if cover > SCAN_COVER * width * height
-        else None
-    )
 
 
 class _Piece(NamedTuple):
@@ -115,9 +118,10 @@ class _Piece(NamedTuple):
 class _View:
     """One rendered page with the glyphs that are painted on it."""
 
-    def __init__(self, where: str, image: Image, glyphs: Sequence[Glyph], options: SourceOptions, tags: dict[str, str]) -> None:
+    def __init__(self, where: str, page: Truth, options: SourceOptions, tags: dict[str, str]) -> None:
         import numpy as np
 
+        image, glyphs = page
         self._where = where
         self._image = image
         self._size = Size(*image.size)
@@ -227,8 +231,8 @@ class _View:
         return Draft(image=image, target=target, group=source.stem, where=where, tags=self._tags)
 
     def _report(self, faults: Counter[str], unit: str) -> Iterator[Rejected]:
-        for fault, count in faults.items():
-            yield Rejected(self._where, f"{count} {unit}{'s' * (count > 1)} {fault}")
+        for fault, times in faults.items():
+            yield Rejected(self._where, f"{times} {unit}{'s' * (times > 1)} {fault}")
 
 
 def _piece_of(block: Block) -> _Piece:

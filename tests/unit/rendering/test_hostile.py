@@ -11,14 +11,18 @@ from pathlib import Path
 
 import pikepdf
 import pytest
+from fpdf import FPDF
 from pikepdf import Array, Dictionary, Name, Pdf, Stream
 from PIL import Image
 
+from ocrtune.contracts import Rejected
 from ocrtune.core import ImageRef
 from ocrtune.errors import InputError
+from ocrtune.options import SourceOptions
 from ocrtune.rendering import Encoded, encoded, pages, picture, text_layer, unlock
-from ocrtune.rendering._pool import Limits, Pool
+from ocrtune.rendering._pool import SHARED, Limits, Pool
 from ocrtune.rendering._wire import Message
+from ocrtune.sources.pdf import Pdf as PdfSource
 
 
 def png_header(width: int, height: int) -> bytes:
@@ -63,6 +67,14 @@ def endless(path: Path, depth: int = 9, width: int = 12) -> Path:
     document = Pdf.new()
     document.add_blank_page(page_size=(612, 792))
     document.add_blank_page(page_size=(612, 792))
+    _paint_for_years(document, depth, width)
+    document.pages[1].obj["/Contents"] = Stream(document, b"100 100 200 20 re f")
+    document.save(path)
+    return path
+
+
+def _paint_for_years(document: Pdf, depth: int = 9, width: int = 12) -> None:
+    """What the first page is to draw, too."""
     inner = None
     for _ in range(depth):
         body = b"0 0 1 1 re f" if inner is None else b"/F Do " * width
@@ -70,11 +82,9 @@ def endless(path: Path, depth: int = 9, width: int = 12) -> Path:
         if inner is not None:
             form["/Resources"] = Dictionary(XObject=Dictionary(F=document.make_indirect(inner)))
         inner = form
-    document.pages[0].obj["/Resources"] = Dictionary(XObject=Dictionary(F=document.make_indirect(inner)))
-    document.pages[0].obj["/Contents"] = Stream(document, b"/F Do " * width)
-    document.pages[1].obj["/Contents"] = Stream(document, b"100 100 200 20 re f")
-    document.save(path)
-    return path
+    page = document.pages[0]
+    page.add_resource(document.make_indirect(inner), Name.XObject, Name.F)
+    page.contents_add(Stream(document, b"/F Do " * width))
 
 
 def cycle(path: Path, count: int) -> Path:
@@ -284,6 +294,27 @@ def test_a_page_that_would_be_painted_for_years_costs_its_seconds_and_the_next_o
         assert asked(pool, file, 2).header["size"] == [1275, 1650] and pool.pids() != [before]
     finally:
         pool.close()
+
+
+def test_prepare_goes_on_after_a_page_that_would_be_painted_for_years(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    sheet = FPDF()
+    sheet.set_font("Helvetica")
+    for _ in range(3):
+        sheet.add_page()
+        sheet.text(20, 30, "Invoice number 4711")
+    with Pdf.open(io.BytesIO(bytes(sheet.output()))) as document:
+        _paint_for_years(document)
+        document.save(tmp_path / "a.pdf")
+    pool = Pool(Limits(seconds=2, workers=1))
+    monkeypatch.setattr(SHARED, "get", lambda: pool)
+    try:
+        records = list(PdfSource().read(tmp_path / "a.pdf", SourceOptions(unit="line")))
+    finally:
+        pool.close()
+    assert [record.where for record in records] == [
+        f"{tmp_path}/a.pdf page {n}{line}" for n, line in ((1, ""), (2, " line 1"), (3, " line 1"))
+    ]
+    assert isinstance(records[0], Rejected) and records[0].why == "it took more than 2 seconds"
 
 
 def test_a_picture_that_needs_more_memory_than_a_worker_has_is_an_error(tmp_path: Path) -> None:
