@@ -20,6 +20,7 @@ MAX_IMAGE_PIXELS = 178_000_000  # an A2 sheet at 600 dpi is 139 million; Pillow 
 IMAGE_SUFFIXES = frozenset(
     {".png", ".jpg", ".jpeg", ".jpe", ".webp", ".bmp", ".tif", ".tiff", ".gif", ".ppm", ".pgm", ".pbm"}
 ) | {*(".heic", ".heif", ".avif", ".jp2")}
+FILLED = 128  # the grey that libjpeg shows where there is no more data
 ORIENTATION = 0x0112  # EXIF tag
 UPRIGHT = {2: 0, 3: 3, 4: 1, 5: 5, 6: 4, 7: 6, 8: 2}  # orientation → PIL.Image.Transpose
 SIDEWAYS = (2, 4, 5, 6)  # those of them that swap width and height
@@ -48,12 +49,60 @@ def open_plain(path: Path | str, *, frame: int = 0, fit: Size | None = None) -> 
     with _readable(file, name) as image:
         if frame:
             image.seek(frame)
-        _check_size(image.width, image.height, name)
-        if fit is not None:
-            image.draft(None, (fit.height, fit.width) if UPRIGHT.get(_orientation(image)) in SIDEWAYS else fit)
-        image.load()
+        _load(image, name, fit)
         turn = UPRIGHT.get(_orientation(image))  # after loading: Pillow turns TIFFs by itself
         return _plain(image if turn is None else image.transpose(turn))
+
+
+class Cut(NamedTuple):
+    """A picture of which the end is missing, white there; `share` of its rows have pixels."""
+
+    image: Image
+    share: float
+
+
+def open_cut(path: Path | str, *, fit: Size | None = None) -> Cut:
+    """What there is of a JPEG that was cut off, otherwise like `open_plain`. Raises InputError where nothing is, too.
+
+    For a process that does one thing at a time: what Pillow forgives is a setting of the whole process.
+    """
+    from PIL import Image as Pillow
+    from PIL import ImageFile
+
+    file = Path(path)
+    strict = ImageFile.LOAD_TRUNCATED_IMAGES
+    with _readable(file, str(file)) as image:
+        if image.format not in ("JPEG", "MPO"):
+            raise InputError(f"{file}: a broken or cut-off image", hint="copy or export the image again")
+        turn = UPRIGHT.get(_orientation(image))
+        ImageFile.LOAD_TRUNCATED_IMAGES = True
+        try:
+            _load(image, str(file), fit)
+        finally:
+            ImageFile.LOAD_TRUNCATED_IMAGES = strict
+        seen, share = _whitened(_plain(image))
+    if share == 0:
+        raise InputError(f"{file}: the image is cut off before its first pixel", hint="copy or export the image again")
+    return Cut(seen if turn is None else seen.transpose(Pillow.Transpose(turn)), share)
+
+
+def _whitened(image: Image) -> Cut:
+    """White for the rows at the end that the decoder filled with its middle grey."""
+    import numpy as np
+    from PIL import Image as Pillow
+
+    pixels = np.array(image)
+    filled = (pixels.reshape(len(pixels), -1) == FILLED).all(axis=1)
+    there = int(len(pixels) - filled[::-1].argmin()) if not filled.all() else 0
+    pixels[there:] = 255
+    return Cut(Pillow.fromarray(pixels), there / len(pixels))
+
+
+def _load(image: Any, name: str, fit: Size | None) -> None:
+    _check_size(image.width, image.height, name)
+    if fit is not None:
+        image.draft(None, (fit.height, fit.width) if UPRIGHT.get(_orientation(image)) in SIDEWAYS else fit)
+    image.load()
 
 
 class Raster(NamedTuple):

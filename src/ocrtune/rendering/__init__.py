@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple, cast
 
 from ocrtune.core import ImageRef, Size
 from ocrtune.imaging import MAX_PAGE_PIXELS
-from ocrtune.rendering._kinds import Kind, kind
+from ocrtune.rendering._kinds import Kind, kind, lacks_end
 from ocrtune.rendering._layer import TextLayer, unpacked
 from ocrtune.rendering._pool import SHARED
 from ocrtune.rendering._truth import Truth
@@ -33,6 +33,7 @@ __all__ = [
     "count",
     "encoded",
     "kind",
+    "missing",
     "pages",
     "password_of",
     "picture",
@@ -76,6 +77,23 @@ def pages(path: Path, *, dpi: float, max_pixels: int = MAX_PAGE_PIXELS) -> list[
 def count(path: Path) -> int:
     """How many pages a PDF has. Raises InputError."""
     return SHARED.get().submit(_request("count", path), lambda reply: int(reply.header["count"])).result()
+
+
+def missing(path: Path) -> str | None:
+    """What a file that was cut off lacks, in words; None for one that is whole. Raises InputError for a picture of which nothing
+    is there."""
+    if not lacks_end(path):
+        return None
+    if kind(path) == "pdf":
+        return "the PDF ends before its end mark; what stood there is missing"
+    share = SHARED.get().submit(_request("there", path), lambda reply: reply.header["share"]).result()
+    if share is None:
+        return None
+    return f"the picture is cut off: {_lost(share)}"
+
+
+def _lost(share: float) -> str:
+    return f"{1 - share:.0%} of it are missing" if share < 0.995 else "it may be less sharp than it was"
 
 
 def truth(path: Path, page: int, *, dpi: float, hidden: bool) -> Future[Truth | str]:

@@ -10,6 +10,7 @@ from ocrtune.imaging import file_size
 
 Kind = Literal["pdf", "tiff", "picture"]
 
+TAIL = 4096  # bytes at the end of a file in which its end mark stands, whatever was appended to it
 HEADER = 1024  # a PDF may begin with other bytes: readers look this far
 TIFFS = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 PICTURES = (
@@ -56,3 +57,14 @@ def kind(path: Path) -> Kind:
         f"{path}: {known or 'neither a PDF nor a picture'}",
         hint="convert it to PDF first" if known else "PDF, PNG, JPEG, TIFF, WebP, BMP, GIF and HEIC files can be read",
     )
+
+
+def lacks_end(path: Path) -> bool:
+    """Whether a PDF or JPEG seems to have been cut off: its end mark is not where it should be."""
+    with path.open("rb") as file:
+        head = file.read(5)
+        mark = b"%%EOF" if head == b"%PDF-" else b"\xff\xd9" if head.startswith(b"\xff\xd8\xff") else None
+        if mark is None:
+            return False
+        file.seek(max(path.stat().st_size - TAIL, 0))
+        return mark not in file.read()

@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ocrtune.core import Size
-from ocrtune.imaging import MAX_PAGE_PIXELS, SIDEWAYS, UPRIGHT, frame_sizes, open_plain, raster
-from ocrtune.rendering._kinds import kind
+from ocrtune.errors import InputError
+from ocrtune.imaging import MAX_PAGE_PIXELS, SIDEWAYS, UPRIGHT, frame_sizes, open_cut, open_plain, raster
+from ocrtune.rendering._kinds import kind, lacks_end
 from ocrtune.rendering._layer import layer
 from ocrtune.rendering._sheets import count, is_coloured, own_jpeg, sheet, sizes, transparent, upright_size, view
 from ocrtune.rendering._shelf import Shelf
@@ -55,6 +56,7 @@ def perform(header: dict[str, Any], shelf: Shelf) -> Message:
         "transparent": _transparent,
         "count": _count,
         "truth": _truth,
+        "there": _there,
     }
     return tasks[header["task"]](header, Request.of(header), shelf)
 
@@ -135,10 +137,27 @@ def _seen(request: Request, shelf: Shelf) -> Image:
             page.close()
     size = request.size
     fit = size if size is None or request.turn % 180 == 0 else Size(size.height, size.width)
-    image = open_plain(request.path, frame=(request.page or 1) - 1, fit=fit)
+    image = _decoded(request, fit)
     if fit is not None and image.size != fit:
         image = image.resize(fit, Pillow.Resampling.BICUBIC, reducing_gap=3.0)
     return image.transpose(Pillow.Transpose(TURNS[request.turn])) if request.turn else image
+
+
+def _decoded(request: Request, fit: Size | None) -> Image:
+    try:
+        return open_plain(request.path, frame=(request.page or 1) - 1, fit=fit)
+    except InputError:
+        if not lacks_end(request.path):
+            raise
+        return open_cut(request.path, fit=fit).image
+
+
+def _there(_: dict[str, Any], request: Request, __: Shelf) -> Message:
+    try:
+        open_plain(request.path)
+    except InputError:
+        return Message({"share": open_cut(request.path).share})
+    return Message({"share": None})
 
 
 def _layer(header: dict[str, Any], request: Request, shelf: Shelf) -> Message:

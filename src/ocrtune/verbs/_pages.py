@@ -16,22 +16,22 @@ from ocrtune.config import Names, Section
 from ocrtune.core import Attempt, Decoded, ImageRef, Leaf, Ledger, Page, Prediction, Region, Usage
 from ocrtune.errors import InputError
 from ocrtune.intake import find, named, select
-from ocrtune.rendering import pages, unlock
+from ocrtune.rendering import kind, missing, pages, unlock
 
 log = logging.getLogger("ocrtune")
 
-TAIL = 4096  # bytes at the end of a PDF in which its end mark stands, whatever was appended to it
 SEVERAL = 20  # files, from which on opening them takes long enough to be shown
 
 
 class Sheet(NamedTuple):
-    """A page to read, or why it cannot be."""
+    """A page to read, or why it cannot be. `flaw` is what is wrong with one that can."""
 
     document: str
     number: int
     source: Path
     image: ImageRef | None
     why: str | None = None
+    flaw: str | None = None
 
     @property
     def sample_id(self) -> str:
@@ -77,6 +77,7 @@ def _sheets(name: str, file: Path, wanted: Wanted, passwords: Sequence[str]) -> 
     try:
         file.resolve().as_posix().encode()
         images = _unlocked(file.resolve(), wanted.dpi, passwords)
+        is_pdf, flaw = kind(file) == "pdf", missing(file)
     except UnicodeEncodeError:
         printable = os.fsencode(file).decode("utf-8", "replace")
         yield Sheet(name, 1, Path(printable), None, f"{printable}: its name or a folder's is no Unicode; rename it")
@@ -89,18 +90,10 @@ def _sheets(name: str, file: Path, wanted: Wanted, passwords: Sequence[str]) -> 
     except InputError as error:
         log.warning("%s is left out: %s", file, error)
         return
-    if _is_cut(file):
-        log.warning("%s: the PDF ends before its end mark; what stood there is missing, so copy it again if you can", file)
-    yield from (Sheet(name, number, file, images[number - 1]) for number in numbers)
-
-
-def _is_cut(file: Path) -> bool:
-    """Whether the last part of a PDF is missing; such a file opens all the same, with fewer or empty pages."""
-    with file.open("rb") as stream:
-        if stream.read(5) != b"%PDF-":
-            return False
-        stream.seek(max(file.stat().st_size - TAIL, 0))
-        return b"%%EOF" not in stream.read()
+    if flaw is not None:
+        log.warning("%s: %s, so copy it again if you can", file, flaw)
+    flaw = None if is_pdf else flaw  # which of its pages are the poorer for it, a PDF does not say
+    yield from (Sheet(name, number, file, images[number - 1], flaw=flaw) for number in numbers)
 
 
 def _unlocked(file: Path, dpi: int, passwords: Sequence[str]) -> list[ImageRef]:
@@ -143,7 +136,8 @@ def assembled(sheet: Sheet, tried: Try, reference: Sequence[Region]) -> Leaf:
     broken = bool(decoded.problems) or reply.finish in ("length", "loop")
     ledger = Ledger(engine=reply.engine or tried.engine, why=reply.why, finish=reply.finish, attempts=tried.attempts,
                     seconds=round(tried.seconds, 3), usage=tried.usage, reply=reply.text if broken else None)  # fmt: skip
-    problems = (*_problems(reply), *(f"{p.kind}: {p.detail}" if p.detail else p.kind for p in decoded.problems))
+    flaws = () if sheet.flaw is None else (sheet.flaw,)
+    problems = (*flaws, *_problems(reply), *(f"{p.kind}: {p.detail}" if p.detail else p.kind for p in decoded.problems))
     page = Page(number=sheet.number, width=image.width, height=image.height, image=image, regions=checked.regions,
                 missed=checked.missed, problems=problems, ledger=ledger)  # fmt: skip
     return Leaf(document=sheet.document, page=page)

@@ -19,7 +19,7 @@ from ocrtune.contracts import Rejected
 from ocrtune.core import ImageRef
 from ocrtune.errors import InputError
 from ocrtune.options import SourceOptions
-from ocrtune.rendering import Encoded, encoded, pages, picture, text_layer, unlock
+from ocrtune.rendering import Encoded, encoded, missing, pages, picture, text_layer, unlock
 from ocrtune.rendering._pool import SHARED, Limits, Pool
 from ocrtune.rendering._wire import Message
 from ocrtune.sources.pdf import Pdf as PdfSource
@@ -243,11 +243,43 @@ def test_a_damaged_pdf_is_read_as_far_as_it_goes(harm: Callable[[bytes], bytes],
     assert picture(pages(file, dpi=36)[0]).getpixel((50, 50)) == (0, 0, 0)
 
 
-def test_a_cut_off_picture_is_an_error_of_its_page(tmp_path: Path) -> None:
+def cut(path: Path, share: float, *, form: str = "JPEG", **options: object) -> Path:
+    """The first part of a picture that is black above and grey noise below."""
+    image = Image.effect_noise((300, 300), 60)
+    image.paste(0, (0, 0, 300, 100))
     content = io.BytesIO()
-    Image.effect_noise((300, 300), 60).save(content, "JPEG")
-    (tmp_path / "x.jpg").write_bytes(content.getvalue()[: len(content.getvalue()) // 2])
-    assert "cut-off" in str(refused(tmp_path / "x.jpg"))
+    image.save(content, form, **options)
+    path.write_bytes(content.getvalue()[: round(len(content.getvalue()) * share)])
+    return path
+
+
+@pytest.mark.parametrize("size", [(300, 300), (75, 75)])
+def test_what_there_is_of_a_cut_off_photograph_is_seen_on_white(size: tuple[int, int], tmp_path: Path) -> None:
+    file = cut(tmp_path / "x.jpg", 0.6)
+    [ref] = pages(file, dpi=72)
+    seen = picture(ref.model_copy(update={"width": size[0], "height": size[1]}))
+    assert seen.size == size and seen.getpixel((9, 9)) == (0, 0, 0)
+    assert seen.getpixel((size[0] // 2, size[1] - 1)) == (255, 255, 255)
+    assert missing(file) in {f"the picture is cut off: {n}% of it are missing" for n in range(15, 45)}
+    assert Image.open(io.BytesIO(encoded(ref).content)).size == (300, 300)
+
+
+def test_a_progressive_photograph_that_was_cut_off_may_be_whole_and_blurred(tmp_path: Path) -> None:
+    file = cut(tmp_path / "x.jpg", 0.8, progressive=True)
+    assert only(file).size == (300, 300) and missing(file) == "the picture is cut off: it may be less sharp than it was"
+
+
+@pytest.mark.parametrize(("form", "share"), [("JPEG", 0.003), ("PNG", 0.5), ("TIFF", 0.5), ("WEBP", 0.5)])
+def test_a_cut_off_picture_of_which_nothing_decodes_is_an_error(form: str, share: float, tmp_path: Path) -> None:
+    file = cut(tmp_path / "x", share, form=form)
+    assert "cut" in str(refused(file)) or "broken" in str(refused(file))
+
+
+def test_whole_files_miss_nothing(tmp_path: Path) -> None:
+    assert missing(cut(tmp_path / "a.jpg", 1)) is None and missing(pdf(tmp_path / "a.pdf")) is None
+    motion = cut(tmp_path / "b.jpg", 1)
+    motion.write_bytes(motion.read_bytes() + bytes(10_000))  # telephones append a film
+    assert missing(motion) is None
 
 
 @pytest.mark.parametrize(("name", "kind"), [("scan.png", "PDF"), ("scan.pdf", "PNG"), ("scan", "TIFF"), ("scan.txt", "JPEG")])

@@ -270,6 +270,16 @@ def test_a_pdf_that_was_cut_off_is_read_with_a_warning(parsed: Parse, tmp_path: 
     assert f"{cut}: the PDF ends before its end mark" in caplog.text
 
 
+def test_a_photograph_that_was_cut_off_is_read_and_its_page_says_so(parsed: Parse, tmp_path: Path) -> None:
+    file = tmp_path / "a.jpg"
+    Image.effect_noise((300, 300), 60).save(file)
+    file.write_bytes(file.read_bytes()[: file.stat().st_size * 6 // 10])
+    _, result = parsed(file)
+    (page,) = result.documents[0].pages
+    assert page.text == "read"
+    assert any(problem.startswith("the picture is cut off: ") for problem in page.problems), page.problems
+
+
 def test_failed_pages_are_counted_as_not_read(parsed: Parse, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level("INFO", logger="ocrtune")
     parsed(write_pdf(tmp_path / "a.pdf", "1", "2", "3"), model="text:fine;broken=2")
