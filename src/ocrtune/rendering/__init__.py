@@ -93,7 +93,7 @@ def missing(path: Path) -> str | None:
 
 
 def _lost(share: float) -> str:
-    return f"{1 - share:.0%} of it are missing" if share < 0.995 else "it may be less sharp than it was"
+    return f"{1 - share:.0%} of it is missing" if share < 0.995 else "it may be less sharp than it was"
 
 
 def truth(path: Path, page: int, *, dpi: float, hidden: bool) -> Future[Truth | str]:

@@ -260,7 +260,7 @@ def test_what_there_is_of_a_cut_off_photograph_is_seen_on_white(size: tuple[int,
     seen = picture(ref.model_copy(update={"width": size[0], "height": size[1]}))
     assert seen.size == size and seen.getpixel((9, 9)) == (0, 0, 0)
     assert seen.getpixel((size[0] // 2, size[1] - 1)) == (255, 255, 255)
-    assert missing(file) in {f"the picture is cut off: {n}% of it are missing" for n in range(15, 45)}
+    assert missing(file) in {f"the picture is cut off: {n}% of it is missing" for n in range(15, 45)}
     assert Image.open(io.BytesIO(encoded(ref).content)).size == (300, 300)
 
 
