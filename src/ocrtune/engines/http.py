@@ -61,7 +61,7 @@ class Http:
         known = {"engine": self.name, "model": ", ".join(models), "server": ", ".join(versions),
                  "temperature": str(self.options.temperature), "max_pixels": str(self.options.max_pixels or "server's own"),
                  "min_pixels": str(self.options.min_pixels or "server's own"), "processor": self._sight.name or "",
-                 "api_mode": "local" if self._plain else ""}  # fmt: skip
+                 "api_mode": self.options.api_mode}  # fmt: skip
         return {k: v for k, v in known.items() if v}
 
     def open(self) -> None:

@@ -386,6 +386,7 @@ def test_it_describes_the_model_and_the_server_it_met(server: Server) -> None:
         "temperature": "0.0",
         "max_pixels": "5000",
         "min_pixels": "server's own",
+        "api_mode": "stream",
     }
 
 
