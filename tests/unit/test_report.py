@@ -14,6 +14,7 @@ from PIL import Image
 
 from ocrtune.core import Box, ImageRef, Sample, Score
 from ocrtune.report import ComparisonView, CurvePoint, Outline, PageView, ProtocolDifference, Reading, Side, render
+from ocrtune.report.build import distributions
 from ocrtune.report.charts import number
 from ocrtune.report.figures import draw
 from ocrtune.report.marks import LONGEST, SHOWN, difference, plain
@@ -197,3 +198,19 @@ def test_charts_are_files_that_need_no_page() -> None:
     assert all(content.startswith(b"\x89PNG") for name, content in made.items() if name.endswith("png"))
     assert b">CER" in made["intervals.svg"] and b"kind = a" in made["slices.svg"]
     assert draw(view([0.8] * 20, [0.1] * 19 + [0.9]))["intervals.svg"] == made["intervals.svg"]
+
+
+def test_where_another_metric_decides_the_errors_by_character_are_drawn_too() -> None:
+    found = view([0.8] * 4, [0.1] * 4)
+    each = [
+        {"line0": mistakes(Reply("abcd", "abxx")), "line1": mistakes(Reply("", "ab"))},
+        {"line0": mistakes(Reply("abcd", "abcd")), "line1": mistakes(Reply("", ""))},
+    ]
+    sides = [side._replace(each=own) for side, own in zip((found.base, found.tuned), each, strict=True)]
+    found = found._replace(base=sides[0], tuned=sides[1])
+    assert [d.name for d in distributions(found)] == ["CER"]
+    other = found._replace(comparison=found.comparison.model_copy(update={"metric": "anls"}))
+    assert [tuple(d) for d in distributions(other)] == [("anls", [0.8] * 4, [0.1] * 4), ("CER", [0.5, 2.0], [0.0, 0.0])]
+    assert "cer-distribution.png" in draw(other) and b">CER at most" in draw(other)["cer-distribution.svg"]
+    checked(page := render("Demo", [other]))
+    assert page.count("share of samples by") == 2

@@ -116,6 +116,27 @@ def render(title: str, comparisons: Sequence[ComparisonView], curve: Sequence[Cu
     return template.render(title=title, style=style, sections=sections, curves=_curves(curve), facts=facts or {})
 
 
+class Distribution(NamedTuple):
+    """Values of all samples on both sides."""
+
+    name: str
+    base: Sequence[float]
+    tuned: Sequence[float]
+
+
+def distributions(view: ComparisonView) -> list[Distribution]:
+    """Of the metric that decides; and, where that is another one, of the errors per character of each sample with a text."""
+    pages = view.pages
+    found = [Distribution(metric_name(view.comparison.metric), [p.base.value for p in pages], [p.tuned.value for p in pages])]
+    if view.base.each and not view.comparison.metric.startswith("cer"):
+        found.append(Distribution(NAMES["cer"], _error_rates(view.base), _error_rates(view.tuned)))
+    return found
+
+
+def _error_rates(side: Side) -> list[float]:
+    return [sum(own.edits.values()) / max(own.characters, 1) for own in side.each.values()]
+
+
 def metric_name(metric: str) -> str:
     return NAMES.get(metric, metric)
 
@@ -147,7 +168,7 @@ def _section(view: ComparisonView, index: int) -> dict[str, Any]:
         "slices": [_sliced(c) for c in (found, *view.others) if any(s.groups > 1 for s in c.slices)],
         "scatter": _scatter(view),
         "bands": _bands(view),
-        "cumulative": _cumulative(view),
+        "cumulative": [_cumulative(found) for found in distributions(view)],
         "differences": view.protocol_differences,
         "pages": [
             {"title": "Pages that got worse", "tone": "worse", "cards": _cards(worse), "total": len(worse)},
@@ -252,10 +273,10 @@ def _bands(view: ComparisonView) -> Markup:
     return charts.bands(rows, [label for _, label in ERROR_BANDS], title="samples by their share of errors, base and tuned")
 
 
-def _cumulative(view: ComparisonView) -> Markup:
-    name = metric_name(view.comparison.metric)
-    rows = [("base", [p.base.value for p in view.pages]), ("tuned", [p.tuned.value for p in view.pages])]
-    return charts.cumulative(rows, title=f"share of samples by {name}, base and tuned", axis=(f"{name} at most", "% of samples"))
+def _cumulative(found: Distribution) -> Markup:
+    title = f"share of samples by {found.name}, base and tuned"
+    axis = (f"{found.name} at most", "% of samples")
+    return charts.cumulative([("base", found.base), ("tuned", found.tuned)], title=title, axis=axis)
 
 
 def _banded(values: Sequence[float], direction: Direction) -> list[int]:

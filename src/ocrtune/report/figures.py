@@ -5,9 +5,10 @@ from __future__ import annotations
 import io
 import warnings
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
-from ocrtune.report.build import ComparisonView, metric_name
+from ocrtune.report.build import ComparisonView, Distribution, distributions, metric_name
 from ocrtune.stats import SliceComparison
 
 BASE, TUNED, BETTER, WORSE, SAME = "#6b7686", "#2757c4", "#0a7d4f", "#c0342b", "#56616f"
@@ -19,15 +20,17 @@ Painter = Callable[[Any], None]
 
 
 def draw(view: ComparisonView) -> dict[str, bytes]:
-    """`intervals` (all metrics of both sides), `slices` (where there are any) and `distribution`, each as .svg and .png."""
+    """`intervals` (all metrics of both sides), `slices` (where there are any), `distribution` of the metric that decides and,
+    where that is another one, `cer-distribution`, each as .svg and .png."""
     slices = _largest([s for s in view.comparison.slices if s.low is not None and s.groups > 1])
     rows = sum(1 for _ in _shared(view))
     painters: dict[str, tuple[Painter, tuple[float, float]]] = {
-        "intervals": (lambda axes: _intervals(axes, view), (6.4, 1.2 + 0.62 * rows)),
-        "distribution": (lambda axes: _distribution(axes, view), (6.4, 4.0)),
+        "intervals": (lambda figure: _intervals(figure, view), (6.4, 0.9 + 0.85 * rows)),
     }
+    for name, values in zip(("distribution", "cer-distribution"), distributions(view), strict=False):
+        painters[name] = (partial(_distribution, found=values), (6.4, 4.0))
     if slices:
-        painters["slices"] = (lambda axes: _slices(axes, view, slices), (6.4, 1.2 + 0.3 * len(slices)))
+        painters["slices"] = (lambda figure: _slices(figure, view, slices), (6.4, 1.2 + 0.3 * len(slices)))
     return {name: content for stem, (paint, size) in painters.items() for name, content in _files(stem, paint, size).items()}
 
 
@@ -44,7 +47,7 @@ def _files(stem: str, paint: Painter, size: tuple[float, float]) -> dict[str, by
         warnings.simplefilter("ignore")
         figure = Figure(figsize=size, layout="constrained")
         FigureCanvasAgg(figure)
-        paint(figure.add_subplot())
+        paint(figure)
         for kind in ("svg", "png"):
             stream = io.BytesIO()
             figure.savefig(stream, format=kind, dpi=DPI, metadata={"Date": None} if kind == "svg" else None)
@@ -63,25 +66,27 @@ def _shared(view: ComparisonView) -> list[tuple[Any, Any]]:
     return [(e, tuned[e.metric]) for e in view.base.estimates if e.metric in tuned and e.mean is not None]
 
 
-def _intervals(axes: Any, view: ComparisonView) -> None:
-    """Two bars for each metric, with their 95 % intervals."""
+def _intervals(figure: Any, view: ComparisonView) -> None:
+    """Two bars for each metric, with their 95 % intervals; each metric has a scale of its own."""
     rows = _shared(view)
-    for index, (base, tuned) in enumerate(rows):
-        for shift, own, colour in ((-0.19, base, BASE), (0.19, tuned, TUNED)):
+    for axes, (base, tuned) in zip(figure.subplots(len(rows), 1, squeeze=False)[:, 0], rows, strict=True):
+        for place, own, colour in ((0, base, BASE), (1, tuned, TUNED)):
             value = own.mean or 0.0
-            axes.barh(index + shift, value, 0.34, color=colour, label=None)
+            axes.barh(place, value, 0.85, color=colour)
             if own.low is not None and own.high is not None:
                 reach = [[max(value - own.low, 0)], [max(own.high - value, 0)]]
-                axes.errorbar(value, index + shift, xerr=reach, color="#16202c", capsize=3, linewidth=1.2)
-    axes.set_yticks(range(len(rows)), [f"{metric_name(b.metric)} {'↓' if b.direction == 'lower' else '↑'}" for b, _ in rows])
-    axes.invert_yaxis()
-    axes.set_xlim(left=0)
-    _legend(axes)
-    axes.set_xlabel("95 % intervals over documents")
+                axes.errorbar(value, place, xerr=reach, color="#16202c", capsize=3, linewidth=1.2)
+        axes.set_yticks([0.5], [f"{metric_name(base.metric)} {'↓' if base.direction == 'lower' else '↑'}"])
+        axes.tick_params(axis="y", length=0)
+        axes.invert_yaxis()
+        axes.set_xlim(left=0)
+    figure.legend(handles=_sides(), frameon=False, loc="outside upper right", ncols=2)
+    figure.supxlabel("95 % intervals over documents", fontsize=9)
 
 
-def _slices(axes: Any, view: ComparisonView, slices: Sequence[SliceComparison]) -> None:
+def _slices(figure: Any, view: ComparisonView, slices: Sequence[SliceComparison]) -> None:
     """A forest plot: the change in each slice with its interval; filled where it is significant."""
+    axes = figure.add_subplot()
     colours = {"better": BETTER, "worse": WORSE, "cannot tell": SAME}
     for index, one in enumerate(slices):
         colour = colours[one.verdict]
@@ -94,30 +99,28 @@ def _slices(axes: Any, view: ComparisonView, slices: Sequence[SliceComparison]) 
     axes.invert_yaxis()
     name = metric_name(view.comparison.metric)
     side = "left" if view.comparison.direction == "lower" else "right"
-    axes.set_xlabel(f"change of {name} ({side} of 0 is better)\nfilled: significant after correction")
+    figure.supxlabel(f"change of {name} ({side} of 0 is better); filled: significant after correction", fontsize=9)
 
 
-def _distribution(axes: Any, view: ComparisonView) -> None:
+def _distribution(figure: Any, found: Distribution) -> None:
     """Which share of the samples is at most so far off."""
-    values = [[p.base.value for p in view.pages], [p.tuned.value for p in view.pages]]
-    top = sorted(v for side in values for v in side)[int(0.99 * (2 * len(view.pages) - 1))] or 1.0
-    for side, colour, dashes in ((values[0], BASE, "--"), (values[1], TUNED, "-")):
+    axes = figure.add_subplot()
+    top = sorted([*found.base, *found.tuned])[int(0.99 * (len(found.base) + len(found.tuned) - 1))] or 1.0
+    for side, colour, dashes in ((found.base, BASE, "--"), (found.tuned, TUNED, "-")):
         steps = sorted(side)
         shares = [100.0 * (i + 1) / len(steps) for i in range(len(steps))]
         axes.step([0.0, *steps, max(top, steps[-1])], [0.0, *shares, 100.0], where="post", color=colour, linestyle=dashes)
     axes.set_xlim(0, top)
     axes.set_ylim(0, 100)
-    name = metric_name(view.comparison.metric)
-    axes.set_xlabel(f"{name} at most")
+    axes.set_xlabel(f"{found.name} at most")
     axes.set_ylabel("% of samples")
-    _legend(axes)
+    axes.legend(handles=_sides(), frameon=False, loc="best")
 
 
-def _legend(axes: Any) -> None:
+def _sides() -> list[Any]:
     from matplotlib.lines import Line2D
 
-    handles = [Line2D([], [], color=BASE, linewidth=4, label="base"), Line2D([], [], color=TUNED, linewidth=4, label="tuned")]
-    axes.legend(handles=handles, frameon=False, loc="best")
+    return [Line2D([], [], color=BASE, linewidth=4, label="base"), Line2D([], [], color=TUNED, linewidth=4, label="tuned")]
 
 
 def _largest(slices: Sequence[SliceComparison]) -> list[SliceComparison]:
