@@ -123,17 +123,19 @@ def run(config: Config, into: RunDir) -> Compared:
 
 
 def _main(config: Config, into: RunDir) -> tuple[Result, dict[str, Result]]:
-    """The base, and the candidates by heading: a single one has the heading of the options."""
+    """The base, and the candidates by heading: a single one has the heading of the options, several are named by their runs, or
+    their files of published answers."""
     base, first = _result(config.a, config, into), _result(config.b, config, into)
     if not config.others:
         return base, {config.heading: first}
-    candidates: dict[str, Result] = {}
-    for result in (first, *(_result(name, config, into) for name in config.others)):
-        heading = f"{config.heading}: {result.run.id}"
-        if heading in candidates:
-            raise ComparisonError(f"{result.run.id} is given twice", hint="name each candidate once")
-        candidates[heading] = result
-    return base, candidates
+    names = [config.b, *config.others]
+    results = [first, *(_result(name, config, into) for name in config.others)]
+    ids = [result.run.id for result in results]
+    if twice := next((name for name in ids if ids.count(name) > 1), None):
+        raise ComparisonError(f"{twice} is given twice", hint="name each candidate once")
+    shown = [Path(name).stem if Path(name).is_file() else result.run.id for name, result in zip(names, results, strict=True)]
+    headings = shown if len(set(shown)) == len(shown) else ids
+    return base, {f"{config.heading}: {name}": result for name, result in zip(headings, results, strict=True)}
 
 
 def _result(name: str, config: Config, into: RunDir) -> Result:

@@ -91,6 +91,22 @@ def test_two_answer_files_are_compared_and_their_table_is_told(tmp_path: Path) -
     assert compare.run(config, again).comparison == found.comparison  # the scored files are found again
 
 
+def test_several_answer_files_are_told_apart_by_their_names(tmp_path: Path) -> None:
+    a, b, c = (
+        log(tmp_path, name, ["x^A" if i < rights else "no" for i in range(8)])
+        for name, rights in zip("abc", (2, 8, 5), strict=True)
+    )
+    config = compare.Config(a=str(a), b=str(b), others=(str(c),), benchmark="ocrbench", resamples=500, charts=False)
+    into = RunDir.create("compare", config, root=tmp_path / "runs")
+    found = compare.run(config, into)
+    assert list(found.metrics) == ["The verdict: b", "The verdict: c"]
+    (tmp_path / "more").mkdir()
+    other = log(tmp_path / "more", "b", ["x^A"] * 8)
+    twins = config.model_copy(update={"others": (str(other),)})
+    found = compare.run(twins, RunDir.create("compare", twins, root=tmp_path / "runs"))
+    assert len(found.metrics) == 2 and all(name.startswith("The verdict: score-") for name in found.metrics)
+
+
 def test_gemma_results_come_in_and_go_out_with_the_same_figures(tmp_path: Path) -> None:
     pages = [("1.png", "你好，世界", "你好 世间"), ("2.png", "abc", None), ("3.png", "счёт", "счёт")]
     rows = [{"image_path": p, "label": a, "prediction": b, "inference_time": 0.5} for p, a, b in pages]
