@@ -5,10 +5,12 @@ ask, each tried once. Every rung asks under sample ids of its own, so that a res
 from __future__ import annotations
 
 import logging
+from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Literal, NamedTuple
 
 from pydantic import Field
+from rapidfuzz.distance import Indel
 
 from ocrtune.core import Attempt, Decoded, ImageRef, Prediction, Problem, Region, Sample, Usage
 from ocrtune.errors import EngineError
@@ -27,6 +29,7 @@ TEMPERATURE = 0.4  # enough to leave a loop, too little to invent
 SHRINK = 0.7  # of both sides: half the pixels
 PLAINER = {"layout": "dots-ocr", "markdown": "plain"}  # a dialect that asks for less, by the one that failed
 HOPELESS = frozenset({"unreadable image", "no prompt"})  # failures that no other way of asking changes
+Turn = Literal[0, 90, 180, 270]
 LEAST = 8  # characters that a second reading must have found for an empty reply to be doubted
 
 
@@ -57,18 +60,26 @@ class _Way(NamedTuple):
     asked: Reader
     temperature: float | None = None
     scale: float = 1.0
+    turn: Turn = 0
 
 
 def readings(rules: Rules, asked: Reader, samples: Sequence[Sample], second: Second | None, into: RunDir) -> Iterator[Try]:
     """Every sample once, as soon as its reply is good or no rung is left."""
     waiting: dict[str, Try] = {}
-    for reply in predictions(samples, asked.dialect, asked.engine, into, max_tokens=rules.max_tokens, retries=rules.retries):
-        tried = _tried(reply, decode(reply, asked.dialect), reply.attempts, asked, second)
-        if tried.trouble is None or asked.engine.native is not None:
+    lying: dict[str, Try] = {}
+    for tried in _in_time(_first(rules, asked, samples, second, into), second):
+        if asked.engine.native is None and second is not None and second.turn(tried.sample_id):
+            lying[tried.sample_id] = tried
+        elif asked.engine.native is None and tried.trouble is not None:
+            waiting[tried.sample_id] = tried
+        else:
+            yield tried
+    by_id = {sample.id: sample for sample in samples}
+    for tried in _stood_up(rules, asked, [(by_id[name], tried) for name, tried in lying.items()], second, into):
+        if tried.trouble is None:
             yield tried
         else:
-            waiting[reply.sample_id] = tried
-    by_id = {sample.id: sample for sample in samples}
+            waiting[tried.sample_id] = tried
     for rung in rules.ladder if waiting else ():
         if rung == "fallback" and second is not None:
             _say_why(waiting)
@@ -81,6 +92,48 @@ def readings(rules: Rules, asked: Reader, samples: Sequence[Sample], second: Sec
     yield from waiting.values()
 
 
+def _first(rules: Rules, asked: Reader, samples: Sequence[Sample], second: Second | None, into: RunDir) -> Iterator[Try]:
+    for reply in predictions(samples, asked.dialect, asked.engine, into, max_tokens=rules.max_tokens, retries=rules.retries):
+        yield _tried(reply, decode(reply, asked.dialect), reply.attempts, asked, second)
+
+
+def _in_time(tries: Iterator[Try], second: Second | None) -> Iterator[Try]:
+    """Each as soon as its second reading is there too."""
+    held: deque[Try] = deque()
+    for tried in tries:
+        held.append(tried)
+        while held and (second is None or second.ready(held[0].sample_id)):
+            yield held.popleft()
+    yield from held
+
+
+def _stood_up(rules: Rules, asked: Reader, lying: Sequence[tuple[Sample, Try]], second: Second | None,
+              into: RunDir) -> Iterator[Try]:  # fmt: skip
+    """Pages that the second reader had to turn, asked for once more upright: a model reads them badly on their side."""
+    if not lying or second is None:
+        return
+    log.info("%s on the side or upside down, and asked for again upright", _pages_of(len(lying), " lies", " lie"))
+    before = {sample.id: tried for sample, tried in lying}
+    turns = {sample.id: second.turn(sample.id) for sample, _ in lying}
+    try:
+        for turn in sorted(set(turns.values())):
+            way = _Way("upright", f"turned by {turn} degrees", asked, turn=turn)
+            for name, again in _ask(way, rules, [sample for sample, _ in lying if turns[sample.id] == turn], into):
+                yield _nearer(before.pop(name), again, second.text(name))
+    except EngineError as error:
+        log.warning("asking upright gave nothing: %s", error)
+    yield from before.values()
+
+
+def _nearer(before: Try, again: Try, said: str) -> Try:
+    """The upright reading, unless it failed or is further from what the second reader saw; the attempts of both."""
+    both = _merged(before._replace(trouble=before.trouble or "lying"), again)
+    kept, stood = (Indel.normalized_similarity(tried.decoded.text, said) for tried in (before, again))
+    if again.trouble is None and (before.trouble is not None or stood >= kept):
+        return both
+    return before._replace(attempts=both.attempts, seconds=both.seconds, usage=both.usage)
+
+
 def _say_why(failed: Mapping[str, Try]) -> None:
     """The second reading may hide that the model never read anything, and what would help it."""
     if failed:
@@ -89,8 +142,8 @@ def _say_why(failed: Mapping[str, Try]) -> None:
         log.warning("the model could not read %s, such as %s (%s)", _pages_of(len(failed)), name, why)
 
 
-def _pages_of(count: int) -> str:
-    return "1 page" if count == 1 else f"{count} pages"
+def _pages_of(count: int, one: str = "", more: str = "") -> str:
+    return f"1 page{one}" if count == 1 else f"{count} pages{more}"
 
 
 def _climb(rung: Rescue, rules: Rules, asked: Reader, pending: Sequence[Sample], second: Second | None,
@@ -98,7 +151,7 @@ def _climb(rung: Rescue, rules: Rules, asked: Reader, pending: Sequence[Sample],
     """The samples asked in the way of one rung, where it applies to them."""
     if not pending:
         return
-    log.info("%s again: %s", "1 page is tried" if len(pending) == 1 else f"{len(pending)} pages are tried", rung)
+    log.info("%s tried again: %s", _pages_of(len(pending), " is", " are"), rung)
     try:
         if rung == "temperature":
             yield from _ask(_Way(rung, f"at temperature {TEMPERATURE}", asked, temperature=TEMPERATURE), rules, pending, into)
@@ -121,13 +174,14 @@ def _plainer(dialect: str) -> str | None:
 
 def _ask(way: _Way, rules: Rules, pending: Sequence[Sample], into: RunDir) -> Iterator[tuple[str, Try]]:
     names = {f"{sample.id}~{way.name}": sample.id for sample in pending}
-    asks = [sample.model_copy(update={"id": name, "images": (_scaled(sample.images[0], way.scale),)})
+    asks = [sample.model_copy(update={"id": name, "images": (_scaled(sample.images[0].turned(way.turn), way.scale),)})
             for name, sample in zip(names, pending, strict=True)]  # fmt: skip
     replies = predictions(asks, way.asked.dialect, way.asked.engine, into, max_tokens=rules.max_tokens, retries=rules.retries,
                           temperature=way.temperature)  # fmt: skip
     for reply in replies:
         attempts = tuple(a.model_copy(update={"step": way.says}) for a in reply.attempts)
-        yield names[reply.sample_id], _tried(reply, decode(reply, way.asked.dialect), attempts, way.asked, None)
+        stood = reply.model_copy(update={"turn": way.turn}) if way.turn else reply
+        yield names[reply.sample_id], _tried(stood, decode(reply, way.asked.dialect), attempts, way.asked, None)
 
 
 def _scaled(image: ImageRef, scale: float) -> ImageRef:

@@ -6,6 +6,7 @@ import contextlib
 import logging
 import threading
 from collections.abc import Iterator, Sequence
+from typing import Literal
 
 from ocrtune.contracts import Dialect, Engine
 from ocrtune.core import Prediction, Region, Sample
@@ -53,10 +54,15 @@ class Second:
             self._news.wait_for(lambda: self._over or sample_id in self._replies)
             return self._replies.get(sample_id)
 
-    def regions(self, sample_id: str) -> tuple[Region, ...]:
-        """What the second reader found on the page."""
+    def turn(self, sample_id: str) -> Literal[0, 90, 180, 270]:
+        """By how much the second reader turned the page to read it."""
         reply = self.take(sample_id)
-        return () if reply is None or reply.turn else decode(reply, self.dialect).regions
+        return 0 if reply is None else reply.turn
+
+    def regions(self, sample_id: str) -> tuple[Region, ...]:
+        """What the second reader found on the page, once it was turned."""
+        reply = self.take(sample_id)
+        return () if reply is None else decode(reply, self.dialect).regions
 
     def text(self, sample_id: str) -> str:
         return "\n".join(region.text for region in self.regions(sample_id)).strip()

@@ -70,7 +70,7 @@ class Reading(EngineOptions):
         if self.prompt is not None:
             raise ConfigError("the prompt is given twice", hint="give --prompt or --prompt-file")
         try:
-            return self.prompt_file.read_text("utf-8")
+            return self.prompt_file.read_text("utf-8").removesuffix("\n")  # which editors end files with
         except (OSError, UnicodeDecodeError) as cause:
             raise InputError(f"{self.prompt_file}: the prompt cannot be read ({cause})") from cause
 

@@ -129,20 +129,15 @@ def _leaves(config: Config, asked: Reader, sheets: Sequence[Sheet], into: RunDir
             placed = _placed(tried, boxes[tried.sample_id])
             return assembled(by_id[tried.sample_id], placed, _reference(second, tried, asked.dialect))
 
-        waiting: list[Try] = []
-        for tried in readings(config, asked, samples, second, into):
-            if second is not None and not second.ready(tried.sample_id):
-                waiting.append(tried)
-            else:
-                yield final(tried)
-        yield from map(final, waiting)
+        yield from map(final, readings(config, asked, samples, second, into))
 
 
 def _reference(second: Second | None, tried: Try, dialect: Dialect) -> Sequence[Region]:
-    """What there is to hold the reading against; nothing where it is the second reading itself, or the model was asked for no
-    text."""
-    told = second is not None and tried.engine != second.engine.name and "read" in dialect.tasks
-    return second.regions(tried.sample_id) if second is not None and told else ()
+    """What there is to hold the reading against; nothing where it is the second reading itself, the model was asked for no text,
+    or the two saw the page in different ways up."""
+    if second is None or tried.engine == second.engine.name or "read" not in dialect.tasks:
+        return ()
+    return second.regions(tried.sample_id) if second.turn(tried.sample_id) == tried.prediction.turn else ()
 
 
 def _placed(tried: Try, box: Box | None) -> Try:

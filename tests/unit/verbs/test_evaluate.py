@@ -299,6 +299,12 @@ def test_a_trained_model_sees_pictures_as_large_as_in_its_training(
     assert "trained with the max_pixels 5000, but is asked with 900" in caplog.text
 
 
+def test_the_line_end_with_which_editors_close_a_prompt_file_is_no_part_of_the_prompt(tmp_path: Path) -> None:
+    for written, asked in (("Read it.\n", "Read it."), ("Read.\n\n", "Read.\n"), ("Read it.", "Read it.")):
+        (tmp_path / "prompt.txt").write_text(written)
+        assert Config(data="d", prompt_file=tmp_path / "prompt.txt").words == asked
+
+
 PROMPTS = "russian: Прочитай страницу.\nenglish: Read the page.\n"
 
 

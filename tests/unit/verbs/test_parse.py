@@ -15,7 +15,7 @@ from ocrtune.core import Box, Document, Prediction
 from ocrtune.core.parsed import ParsedDocument
 from ocrtune.errors import ConfigError, InputError
 from ocrtune.exporters.markdown import Markdown
-from ocrtune.rendering import picture
+from ocrtune.rendering import pages, picture
 from ocrtune.runs import RunDir
 from ocrtune.verbs import parse
 from ocrtune.verbs.parse import Config
@@ -325,3 +325,16 @@ def test_where_the_second_reading_steps_in_the_reason_is_said(
     _, result = parsed(pdf, model="text:fine;broken=1", check=True, ladder=["fallback"])
     assert "bright cold" in result.documents[0].pages[0].text
     assert "the model could not read 1 page, such as a/0001 (broken: the echo engine was asked to fail here)" in caplog.text
+
+
+@pytest.mark.skipif(shutil.which("tesseract") is None, reason="tesseract is not installed")
+def test_a_page_that_lies_is_asked_for_again_upright(parsed: Parse, tmp_path: Path) -> None:
+    words = "It was a bright cold day in April, and the clocks were striking thirteen. "
+    (page,) = pages(write_pdf(tmp_path / "a.pdf", words * 8), dpi=150)
+    picture(page).rotate(90, expand=True).save(tmp_path / "lying.png")
+    _, result = parsed(tmp_path / "lying.png", check=True, model=f"text:{words * 8}")
+    read = result.documents[0].pages[0]
+    assert read.ledger is not None and read.image is not None and read.image.turn == 90
+    assert [(a.step, a.why) for a in read.ledger.attempts] == [(None, None), ("turned by 90 degrees", "lying")]
+    assert (read.width, read.height) == (page.width, page.height) and not read.missed
+    assert {word.placed for word in read.regions[0].words or ()} == {"aligned"}
