@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Sequence
 from statistics import fmean
 from typing import NamedTuple
@@ -16,10 +17,11 @@ from ocrtune.layout.grids import ruled_tables
 from ocrtune.layout.kinds import kinds
 from ocrtune.layout.lines import Line, build_lines, levelled, pieces
 from ocrtune.layout.margins import margins
-from ocrtune.layout.parts import Rect, Rule, Span, area, bounds, covers, overlap, shared, within
+from ocrtune.layout.parts import Rect, Rule, Span, area, bounds, covers, mirrored, overlap, shared, within
 from ocrtune.layout.reading import halves, order, turned
 from ocrtune.layout.rowed import rowed_tables
 
+FIRST_FROM_RIGHT = "\u0590"
 BACKGROUND = 0.6  # of the page: a picture this large lies behind the text
 SHEET = 0.9  # of the page: a picture this large is the scan itself
 LABELS = 0.35  # of a picture: text that covers more of it is set on a coloured ground, not part of a drawing
@@ -33,6 +35,9 @@ class _Part(NamedTuple):
     text: str = ""
     spans: tuple[Span, ...] = ()
     markup: str = "plain"
+
+    def mirrored(self, width: float) -> _Part:
+        return self._replace(box=mirrored(self.box, width), spans=tuple(s.mirrored(width) for s in self.spans))
 
 
 def analyse(
@@ -49,7 +54,20 @@ def analyse(
     a table is HTML. Text on a picture (labels of a drawing) becomes the text of the `picture` region. One of the `formulas`
     becomes a region without text, because nobody could read it, unless it is part of a table. Confidence is the mean of the
     words', where they have one, else of the lines', else None. Two facing pages are read one after the other.
+
+    What is written from right to left is understood in a mirror: there lines begin, and columns follow each other, as in Latin.
     """
+    if not _runs_left(spans):
+        return tuple(_region(part, size) for part in _parts(spans, size, rules, pictures, formulas))
+    boxes = ([mirrored(box, size.width) for box in some] for some in ((r.box for r in rules), pictures, formulas))
+    ruled, shown, unread = boxes
+    parts = _parts([s.mirrored(size.width) for s in spans], size, [Rule(box) for box in ruled], shown, unread)
+    return tuple(_region(part.mirrored(size.width), size) for part in parts)
+
+
+def _parts(
+    spans: Sequence[Span], size: Size, rules: Sequence[Rule], pictures: Sequence[Rect], formulas: Sequence[Rect]
+) -> list[_Part]:
     written = sorted(
         (piece for s in levelled([s for s in spans if s.text.strip()]) for piece in pieces(s)),
         key=lambda s: (s.box, s.text, s.size),
@@ -66,7 +84,14 @@ def analyse(
         shown, unread = [boxes[i] for i in half if ends[0] <= i < ends[1]], [boxes[i] for i in half if i >= ends[1]]
         frame = _frame(len(half) < len(boxes), [boxes[i] for i in half], size)
         parts += _Frame(frame, size).parts(here, rules, shown, unread)
-    return tuple(_region(part, size) for part in parts)
+    return parts
+
+
+def _runs_left(spans: Sequence[Span]) -> bool:
+    """Whether most of the letters are Arabic or Hebrew."""
+    letters = [letter for span in spans for letter in span.text if letter.isalpha()]
+    foreign = [letter for letter in letters if letter >= FIRST_FROM_RIGHT]
+    return 2 * sum(unicodedata.bidirectional(letter) in ("R", "AL") for letter in foreign) > len(letters)
 
 
 def _is_stroke(rule: Rule, spans: Sequence[Span]) -> bool:

@@ -110,8 +110,11 @@ def levelled(spans: Sequence[Span]) -> list[Span]:
 
 
 def pieces(span: Span) -> list[Span]:
-    """A span divided where its words stand so far apart that columns lie between them."""
-    cuts = [at for at, (one, other) in enumerate(pairwise(span.words), 1) if other.box[0] - one.box[2] > COLUMN_GAP * span.size]
+    """A span divided where its words stand so far apart that columns lie between them, and no word of the line does: Latin
+    words within Arabic jump."""
+    least = COLUMN_GAP * span.size
+    wide = [at for at, (one, other) in enumerate(pairwise(span.words), 1) if other.box[0] - one.box[2] > least]
+    cuts = [at for at in wide if min(w.box[0] for w in span.words[at:]) - max(w.box[2] for w in span.words[:at]) > least]
     if not cuts or span.vertical or is_stretched(span.words):
         return [span]
     edges = [0, *cuts, len(span.words)]

@@ -32,6 +32,10 @@ class Span(NamedTuple):
     confidence: float | None = None
     words: tuple[SpanWord, ...] = ()
 
+    def mirrored(self, width: float) -> Span:
+        words = tuple(word._replace(box=mirrored(word.box, width)) for word in self.words)
+        return self._replace(box=mirrored(self.box, width), words=words)
+
 
 class Rule(NamedTuple):
     """A ruling line, drawn in a PDF or found in a picture; its longer side is its direction."""
@@ -47,6 +51,11 @@ def bounds(boxes: Iterable[Rect]) -> Rect:
     """The smallest rectangle around all of them; at least one is needed."""
     every = list(boxes)
     return min(b[0] for b in every), min(b[1] for b in every), max(b[2] for b in every), max(b[3] for b in every)
+
+
+def mirrored(box: Rect, width: float) -> Rect:
+    """Where it is on a page so wide with left and right exchanged."""
+    return width - box[2], box[1], width - box[0], box[3]
 
 
 def middle(box: Rect) -> tuple[float, float]:

@@ -3,53 +3,29 @@
 from __future__ import annotations
 
 import ctypes
+import math
 import re
 import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from ctypes import addressof
 from functools import lru_cache
-from typing import Any, Literal, NamedTuple
+from typing import Any
 
 from ocrtune.core import Size
+from ocrtune.textlayer._clusters import Source, clustered, extents, span_of
+from ocrtune.textlayer._glyph import Affine, Glyph, Rect, Turn
 
 GARBAGE_SHARE = 0.02
 HIDDEN_SHARE = 0.50
 FEWEST_LYING, MOST_LYING = 20, 0.66  # characters of a page, and the share of them that stands as they do
-GRID = 1_000_000  # pdfium maps points to whole device units; a device this fine keeps 10⁻⁶ of the page
+BEARING = 0.3  # cell heights of white before the ink of a glyph, at most
 LIGATURES = {"ﬀ": "ff", "ﬁ": "fi", "ﬂ": "fl", "ﬃ": "ffi", "ﬄ": "ffl", "ﬅ": "st", "ﬆ": "st"}
 MADE_UP = (10, 13, 32)  # what pdfium writes between characters where a document has nothing
 HYPHENS = frozenset({0x02, 0x2D, 0xAD, 0x2010, 0xFFFE})
 HEAVY = re.compile(rb"bold|black|heavy|(?:^|[-,+ _])(?:cmbx|sfbx|ebgb)", re.IGNORECASE)  # in names of fonts
+FORMS = re.compile("[\ufb1d-\ufdff\ufe70-\ufefc]")  # of Hebrew and Arabic letters: where in a word they stand, and joined ones
 UNSEEN = frozenset("\u200b\u200c\u200d\u2060\ufeff\u200e\u200f")
-
-Rect = tuple[float, float, float, float]
-Turn = Literal[0, 90, 180, 270]
-
-
-class Glyph(NamedTuple):
-    """One character. `box` is its ink, `cell` its advance × line height. "\\n" and spaces have no meaningful box.
-
-    `upright` is None where it is not known (characters that pdfium made up). `garbage`: no Unicode, or none with a meaning.
-    `turn`: a page turned by so many degrees clockwise shows it upright; None where none of the four does, or is known to.
-    """
-
-    text: str
-    box: Rect = (0.0, 0.0, 0.0, 0.0)
-    cell: Rect = (0.0, 0.0, 0.0, 0.0)
-    upright: bool | None = None
-    hidden: bool = False
-    garbage: bool = False
-    bold: bool = False
-    turn: Turn | None = None
-
-    @property
-    def height(self) -> float:
-        return max(self.cell[3] - self.cell[1], 1e-6)
-
-    @property
-    def inked(self) -> bool:
-        return not self.text.isspace()
 
 
 def read_glyphs(page: Any, size: Size, *, turn: int = 0) -> list[Glyph]:
@@ -57,43 +33,14 @@ def read_glyphs(page: Any, size: Size, *, turn: int = 0) -> list[Glyph]:
     made-up line breaks are "\\n"."""
     textpage = page.get_textpage()
     try:
-        return _Characters(textpage, Affine.of(page, size, turn=turn)).glyphs()
+        to_pixels = Affine.of(page, size, turn=turn)
+        characters = _Characters(textpage, to_pixels)
+        glyphs = characters.glyphs()
+        if not any(characters.sources):
+            return glyphs
+        return clustered(glyphs, characters.sources, extents(page, to_pixels))
     finally:
         textpage.close()
-
-
-class Affine(NamedTuple):
-    """Points of the page → pixels; takes /Rotate and /CropBox from pdfium itself."""
-
-    origin: tuple[float, float]
-    along_x: tuple[float, float]
-    along_y: tuple[float, float]
-
-    @classmethod
-    def of(cls, page: Any, size: Size, *, turn: int = 0) -> Affine:
-        import pypdfium2.raw as pdfium
-
-        def at(x: float, y: float) -> tuple[float, float]:
-            across, down = ctypes.c_int(), ctypes.c_int()
-            pdfium.FPDF_PageToDevice(page, 0, 0, GRID, GRID, turn // 90, x, y, across, down)
-            return across.value / GRID * size.width, down.value / GRID * size.height
-
-        step = max(page.get_size())
-        (ox, oy), (xx, xy), (yx, yy) = at(0, 0), at(step, 0), at(0, step)
-        return cls((ox, oy), ((xx - ox) / step, (xy - oy) / step), ((yx - ox) / step, (yy - oy) / step))
-
-    def turn(self, x: float, y: float) -> tuple[float, float]:
-        return x * self.along_x[0] + y * self.along_y[0], x * self.along_x[1] + y * self.along_y[1]
-
-    def at(self, x: float, y: float) -> tuple[float, float]:
-        across, down = self.turn(x, y)
-        return across + self.origin[0], down + self.origin[1]
-
-    def rect(self, left: float, bottom: float, right: float, top: float) -> Rect:
-        (ox, oy), (xx, xy), (yx, yy) = self
-        ax, bx = ox + left * xx + bottom * yx, ox + right * xx + top * yx
-        ay, by = oy + left * xy + bottom * yy, oy + right * xy + top * yy
-        return (ax, ay, bx, by) if ax <= bx and ay <= by else (min(ax, bx), min(ay, by), max(ax, bx), max(ay, by))
 
 
 class _Characters:
@@ -107,8 +54,10 @@ class _Characters:
         self._textpage = textpage
         self._handle = textpage.raw
         self._to_pixels = to_pixels
-        self._objects: dict[int | None, tuple[bool, Turn | None, bool]] = {}
+        self.sources: list[Source | None] = []  # of the glyphs, one each
+        self._objects: dict[int, tuple[bool, Turn | None, bool, Source | None]] = {}
         self._name = ctypes.create_string_buffer(128)
+        self._source: Source | None = None
         self._edges = [ctypes.c_double() for _ in range(4)]
         self._edge_pointers = [ctypes.byref(edge) for edge in self._edges]
         self._loose = pdfium.FS_RECTF()
@@ -129,18 +78,28 @@ class _Characters:
             glyph = self._glyph(index, code)
             if glyph is not None:
                 found.append(glyph)
+                self.sources.append(self._source)
         return found
 
     def _glyph(self, index: int, code: int) -> Glyph | None:
         """None for marks without ink."""
-        if code in MADE_UP and self._pdfium.FPDFText_IsGenerated(self._handle, index) == 1:
+        self._source = None
+        if code in MADE_UP and self._is_made_up(index):
             return Glyph("\n") if code in (10, 13) else Glyph(" ")
         text = _readable(code, code in HYPHENS and self._pdfium.FPDFText_IsHyphen(self._handle, index) == 1)
         if text == "":
             return None
-        hidden, turn, bold = self._object(index)
+        hidden, turn, bold, self._source = self._object(index)
         garbage = text == "\ufffd" or self._pdfium.FPDFText_HasUnicodeMapError(self._handle, index) == 1
-        return Glyph(text, self._box(index), self._cell(index), turn == 0, hidden, garbage, bold, turn)
+        box, cell = self._box(index), self._cell(index)
+        if self._source is not None and turn == 0:
+            cell = self._full(index, cell)
+        return Glyph(text, box, cell, turn == 0, hidden, garbage, bold, turn)
+
+    def _is_made_up(self, index: int) -> bool:
+        """pdfium forgets that it made up a space where it turns a line around; such a one has no place."""
+        made = self._pdfium.FPDFText_IsGenerated(self._handle, index) == 1
+        return made or not self._pdfium.FPDFText_GetTextObject(self._handle, index)
 
     def _box(self, index: int) -> Rect:
         left, right, bottom, top = self._edges
@@ -151,8 +110,25 @@ class _Characters:
         self._pdfium.FPDFText_GetLooseCharBox(self._handle, index, self._loose_pointer)
         return self._to_pixels.rect(self._loose.left, self._loose.bottom, self._loose.right, self._loose.top)
 
-    def _object(self, index: int) -> tuple[bool, Turn | None, bool]:
-        """Whether the text object that a character belongs to is invisible, how it stands, and whether it is bold."""
+    def _full(self, index: int, cell: Rect) -> Rect:
+        """A cell as high as the font, from where the glyph begins: of a text that a PDF gives apart pdfium knows the ink only."""
+        pdfium = self._pdfium
+        item = pdfium.FPDFText_GetTextObject(self._handle, index)
+        font, size, x, y = pdfium.FPDFTextObj_GetFont(item), ctypes.c_float(), ctypes.c_double(), ctypes.c_double()
+        above, below, matrix = ctypes.c_float(), ctypes.c_float(), pdfium.FS_MATRIX()
+        pdfium.FPDFTextObj_GetFontSize(item, size)
+        pdfium.FPDFText_GetCharOrigin(self._handle, index, x, y)
+        pdfium.FPDFText_GetMatrix(self._handle, index, matrix)
+        if not (pdfium.FPDFFont_GetAscent(font, size, above) and pdfium.FPDFFont_GetDescent(font, size, below)):
+            return cell
+        low, high = (y.value + matrix.d * reach.value for reach in (below, above))
+        begin, top, _, bottom = self._to_pixels.rect(x.value, low, x.value, high)
+        left = begin if 0 < cell[0] - begin < BEARING * (bottom - top) else cell[0]
+        return left, min(top, cell[1]), cell[2], max(bottom, cell[3])
+
+    def _object(self, index: int) -> tuple[bool, Turn | None, bool, Source | None]:
+        """Whether the text object that a character belongs to is invisible, how it stands, whether it is bold, and what
+        replaces its text."""
         item = self._pdfium.FPDFText_GetTextObject(self._handle, index)
         address = addressof(item.contents) if item else 0
         known = self._objects.get(address)
@@ -160,8 +136,19 @@ class _Characters:
             mode = self._pdfium.FPDFTextObj_GetTextRenderMode(item) if item else self._pdfium.FPDF_TEXTRENDERMODE_FILL
             unseen = (self._pdfium.FPDF_TEXTRENDERMODE_INVISIBLE, self._pdfium.FPDF_TEXTRENDERMODE_CLIP)
             turn = _turn(self._textpage, index, self._to_pixels)
-            known = self._objects[address] = (mode in unseen, turn, self._is_bold(index))
+            source = self._replaced(index, item, address) if item else None
+            known = self._objects[address] = (mode in unseen, turn, self._is_bold(index), source)
         return known
+
+    def _replaced(self, index: int, item: Any, address: int) -> Source | None:
+        span = span_of(item)
+        if not span:
+            return None
+        size, matrix = ctypes.c_float(), self._pdfium.FS_MATRIX()
+        self._pdfium.FPDFTextObj_GetFontSize(item, size)
+        self._pdfium.FPDFText_GetMatrix(self._handle, index, matrix)
+        across, down = self._to_pixels.turn(size.value * matrix.c, size.value * matrix.d)
+        return Source(span, address, math.hypot(across, down))
 
     def _is_bold(self, index: int) -> bool:
         """By the font's name: the weight that pdfium gives is a guess for most embedded fonts."""
@@ -182,6 +169,8 @@ def _readable(code: int, hyphen: bool) -> str:
         return " "
     if unicodedata.category(text) in ("Cc", "Co", "Cs", "Cn"):
         return "\ufffd"
+    if FORMS.match(text):
+        return unicodedata.normalize("NFKC", text).strip()
     return LIGATURES.get(text, text)
 
 

@@ -8,13 +8,16 @@ from itertools import pairwise
 from statistics import median
 from typing import NamedTuple
 
-from ocrtune.textlayer._glyphs import Glyph, Rect
+from ocrtune.textlayer._bidi import SPACE, logical, right_to_left
+from ocrtune.textlayer._glyph import Glyph, Rect, Turn
 
 COLUMN_GAP = 1.0  # line heights between two glyphs of one line; a word space is about 0.25, a justified one rarely above 0.8
+ARABIC_GAP = 0.6  # the same for fonts of which a line is nearly twice as high as their size
+MOST_UNLIKE = 2.2  # ratio of two cells' heights in one line
+DASHES = "—―–…‥·"
+LYING: Turn = 270  # Latin letters in a column of ideographs
 RECENT = 40  # glyphs of a line among which the largest is looked for
 REJOIN_GAP = 0.5  # line heights between two pieces that pdfium broke apart
-FIRST_RIGHT_TO_LEFT = "\u0590"
-SPACE = Glyph(" ")
 
 
 class Line(NamedTuple):
@@ -51,7 +54,7 @@ def build_lines(glyphs: Sequence[Glyph]) -> list[Line]:
     as wide as COLUMN_GAP. Pieces that stand side by side like words are joined again.
     """
     pieces = _stack_vertical([_line(p) for p in _pieces(glyphs)])
-    return _rejoin(pieces)
+    return _rejoin(_read_from_right(pieces))
 
 
 def _pieces(glyphs: Sequence[Glyph]) -> list[list[Glyph]]:
@@ -86,13 +89,13 @@ def _continues(last: Glyph, largest: Glyph, glyph: Glyph) -> bool:
     if not glyph.upright:
         return True  # only pdfium knows where slanted and vertical lines break
     size, usual = glyph.height, largest.height
-    if max(usual, size) > 2.2 * min(usual, size):
+    if max(usual, size) > MOST_UNLIKE * min(usual, size):
         return False
     if _overlap(largest.cell, glyph.cell) < 0.5 and (largest is last or _overlap(last.cell, glyph.cell) < 0.5):
         return False
     height = max(last.height, size)
     gap, back = glyph.cell[0] - last.cell[2], last.cell[0] - glyph.cell[0]
-    if _right_to_left(glyph) or _right_to_left(last):
+    if right_to_left(glyph) or right_to_left(last):
         return max(gap, last.cell[0] - glyph.cell[2]) < COLUMN_GAP * height
     return gap < COLUMN_GAP * height and back < 0.3 * height
 
@@ -107,8 +110,66 @@ def _overlap(one: Rect, other: Rect) -> float:
     return shared / max(min(one[3] - one[1], other[3] - other[1]), 1e-6)
 
 
-def _right_to_left(glyph: Glyph) -> bool:
-    return glyph.text >= FIRST_RIGHT_TO_LEFT and unicodedata.bidirectional(glyph.text[0]) in ("R", "AL")
+def _read_from_right(lines: Sequence[Line]) -> list[Line]:
+    """Pieces of a row with Arabic or Hebrew in it as one line, in the order in which it is read; all others as they are."""
+    turned = [any(right_to_left(glyph) for glyph in line.glyphs) for line in lines]
+    if not any(turned):
+        return list(lines)
+    letters = [glyph for line in lines for glyph in line.glyphs if glyph.text[0].isalpha()]
+    from_right = 2 * sum(map(right_to_left, letters)) > len(letters)
+    out = []
+    for row in _rows(lines):
+        if any(turned[at] for at in row):
+            glyphs = [glyph for at in row for glyph in lines[at].glyphs if glyph.inked]
+            out += [_line(logical(part, from_right=from_right)) for part in _apart(glyphs)]
+        else:
+            out += [lines[at] for at in row]
+    return out
+
+
+def _apart(row: Sequence[Glyph]) -> list[list[Glyph]]:
+    """The glyphs of a row, divided where a column may lie between them: from the right."""
+    out: list[list[Glyph]] = []
+    left = 0.0
+    for glyph in sorted(row, key=lambda g: -g.cell[2]):
+        if not out or left - glyph.cell[2] > ARABIC_GAP * glyph.height:
+            out.append([])
+            left = glyph.cell[0]
+        out[-1].append(glyph)
+        left = min(left, glyph.cell[0])
+    return out
+
+
+def _rows(lines: Sequence[Line]) -> list[list[int]]:
+    """Places of the lines that stand beside each other without a column between them, as they come."""
+    row = list(range(len(lines)))
+
+    def first(at: int) -> int:
+        while row[at] != at:
+            at = row[at]
+        return at
+
+    by_top = sorted(row, key=lambda at: lines[at].cells[1])
+    for place, one in enumerate(by_top):
+        for other in by_top[place + 1 :]:
+            if lines[other].cells[1] >= lines[one].cells[3]:
+                break
+            if _beside(lines[one], lines[other]):
+                low, high = sorted((first(one), first(other)))
+                row[high] = low
+    out: dict[int, list[int]] = {}
+    for at in range(len(lines)):
+        out.setdefault(first(at), []).append(at)
+    return list(out.values())
+
+
+def _beside(one: Line, other: Line) -> bool:
+    if not (one.upright and other.upright) or one.vertical or other.vertical or _overlap(one.cells, other.cells) < 0.5:
+        return False
+    marks = any(all(map(unicodedata.combining, line.text)) for line in (one, other))
+    height = max(one.height, other.height)
+    gap = max(other.cells[0] - one.cells[2], one.cells[0] - other.cells[2])
+    return gap < COLUMN_GAP * height and (marks or height <= MOST_UNLIKE * min(one.height, other.height))
 
 
 def _line(glyphs: Sequence[Glyph]) -> Line:
@@ -147,13 +208,15 @@ def _stack_vertical(lines: Sequence[Line]) -> list[Line]:
         if len(column) < 3:
             out.extend(column)
         else:
-            out.append(_line([g for line in column for g in line.glyphs])._replace(vertical=True))
+            out.append(_line([g for line in column for g in line.glyphs])._replace(upright=True, vertical=True))
         column.clear()
 
     for line in lines:
-        if column and not (_is_ideograph(line) and _is_below(column[-1], line)):
+        fits = _is_ideograph(line) or (len(column) > 1 and _goes_on_down(line))
+        down = bool(column) and fits and _is_below(column[-1], line)
+        if column and not down:
             close()
-        if _is_ideograph(line):
+        if down or _is_ideograph(line):
             column.append(line)
         else:
             out.append(line)
@@ -162,12 +225,19 @@ def _stack_vertical(lines: Sequence[Line]) -> list[Line]:
 
 
 def _is_ideograph(line: Line) -> bool:
-    return line.upright and len(line.text) == 1 and unicodedata.east_asian_width(line.text) == "W"
+    return line.upright and len(line.text) == 1 and unicodedata.east_asian_width(line.text) in ("W", "F")
+
+
+def _goes_on_down(line: Line) -> bool:
+    """Whether it can stand in a column of ideographs: two letters or digits set across, dashes, what lies on its side."""
+    if not line.upright:
+        return all(glyph.turn == LYING for glyph in line.glyphs if glyph.inked)
+    return not line.text.strip(DASHES) or (len(line.text) <= 2 and line.text.isalnum())
 
 
 def _is_below(above: Line, line: Line) -> bool:
     aligned = abs(above.box[0] + above.box[2] - line.box[0] - line.box[2]) / 2 < 0.4 * line.height
-    return aligned and 0 < line.box[3] - above.box[3] < 2.0 * line.height
+    return aligned and line.box[3] > above.box[3] and line.box[1] - above.box[3] < 1.2 * line.height
 
 
 def _rejoin(lines: Sequence[Line]) -> list[Line]:

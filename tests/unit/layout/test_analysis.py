@@ -37,6 +37,31 @@ def test_a_page_without_text_has_no_regions() -> None:
     assert analyse([Span("  ", (0, 0, 10, 10), 10.0)], A4) == ()
 
 
+def test_hebrew_is_laid_out_as_latin_in_a_mirror(paragraph: Setter) -> None:
+    hebrew = str.maketrans(
+        {chr(97 + at): chr(0x5D0 + at) for at in range(26)} | {chr(65 + at): chr(0x5D0 + at) for at in range(26)}
+    )
+    head = line("Letters of a harbour", 100, 100, 44.0)
+    columns = [*paragraph(100, 200, 380, 4), *paragraph(100, 330, 380, 5, indent=30.0), *paragraph(520, 200, 380, 9)]
+    items = [line("- stones from the river", 130, 600), line("- letters", 130, 640)]
+    latin = analyse([head, *columns, *items], A4)
+    mirrored = [s.mirrored(A4.width)._replace(text=s.text.translate(hebrew)) for s in (head, *columns, *items)]
+    turned = analyse(shuffled(mirrored), A4)
+    assert seen(turned) == [(kind, text.translate(hebrew)) for kind, text in seen(latin)]
+    assert turned[1].box is not None and turned[1].box.left > 0.5
+
+
+def test_latin_words_within_a_hebrew_line_do_not_divide_it() -> None:
+    words = (("שלום", 800, 900), ("optical", 500, 640), ("recognition", 660, 780), ("עולם", 380, 480))
+    span = Span(
+        "שלום optical recognition עולם",
+        (380, 500, 900, 530),
+        30.0,
+        words=tuple(SpanWord(t, (a, 500, b, 530)) for t, a, b in words),
+    )
+    assert seen(analyse([span, line("שלום" * 9, 300, 700, 30.0)], A4))[0] == ("text", span.text)
+
+
 def test_a_single_line_is_text_wherever_it_stands() -> None:
     assert seen(analyse([line("Received with thanks", 100, 20)], A4)) == [("text", "Received with thanks")]
 
