@@ -145,7 +145,8 @@ class _Frame(NamedTuple):
         tables += [t for t in aligned if not _is_drawn(t)]
         flat = _without(flat, tables)
         objects = [*(p.box for p in figures), *(t.box for t in tables)]
-        head, body, foot = self._flat(flat, objects, _free(rules, tables))
+        cells = [s for t in tables for s in t.sources]
+        head, body, foot = self._flat(flat, objects, _free(rules, tables), cells)
         body += [*(_Part("formula", f) for f in formulas), *(_Part("text", s.box, s.text, (s,)) for s in numbers)]
         body += [*figures, *map(_table_part, tables), *self._vertical(down)]
         return [*head, *self._ordered(body, vertical=_runs_down(spans)), *foot]
@@ -176,14 +177,14 @@ class _Frame(NamedTuple):
         return out, rest
 
     def _flat(
-        self, spans: Sequence[Span], objects: Sequence[Rect], rules: Sequence[Rule]
+        self, spans: Sequence[Span], objects: Sequence[Rect], rules: Sequence[Rule], cells: Sequence[Span]
     ) -> tuple[list[_Part], list[_Part], list[_Part]]:
         """Heads, paragraphs and feet of horizontal text."""
         if not spans:
             return [], [], []
         head, inner, foot = margins(build_lines(spans, rules), self.box, rules=rules, objects=objects)
         blocks = build_blocks(inner, rules)
-        named = zip(blocks, kinds(blocks, self.box, objects, rules), strict=True)
+        named = zip(blocks, kinds(blocks, self.box, objects, rules, cells), strict=True)
         body = [_block_part(block, kind) for block, kind in named]
         return [_line_part(x, "page-header") for x in head], body, [_line_part(x, "page-footer") for x in foot]
 

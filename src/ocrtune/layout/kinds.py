@@ -8,11 +8,13 @@ from typing import NamedTuple
 
 from ocrtune.layout.blocks import Block
 from ocrtune.layout.lines import CAPTION, is_bullet, is_wide, list_mark
-from ocrtune.layout.parts import Rect, Rule, bounds, overlap, shared, usual
+from ocrtune.layout.parts import Rect, Rule, Span, bounds, overlap, shared, usual
 
 LARGER = 1.08  # times the body's letters: a heading
 MUCH_LARGER = 1.35  # the title, in a page's upper half
 SMALLER = 0.93  # times the body's letters: footnotes and captions
+LITTLE = 80  # letters on a page that may be a heading and nothing else
+WIDE, SLIDE = 1.2, 0.055  # width / height of slides, and of their height the letters that are usual on them
 LONGEST_HEADING = 160  # letters
 FEWEST = 4  # letters in a heading; full-width ones count twice
 WORDY = 0.75  # of a heading's signs are letters or digits; of a formula's fewer
@@ -34,19 +36,27 @@ class Body(NamedTuple):
     box: Rect
 
     @classmethod
-    def of(cls, blocks: Sequence[Block]) -> Body:
+    def of(cls, blocks: Sequence[Block], frame: Rect, cells: Sequence[Span]) -> Body:
+        """On a page of little text but its heading, letters of tables count, and on slides what is usual for them."""
         lines = [line for block in blocks for line in block.lines]
         sizes, letters = [line.size for line in lines], [float(len(line.text)) for line in lines]
         bold = sum(n for line, n in zip(lines, letters, strict=True) if line.bold)
         known = sum(n for line, n in zip(lines, letters, strict=True) if line.bold is not None)
-        return cls(usual(sizes, letters), bold > known / 2 if known else None, bounds(line.box for line in lines))
+        size, slide = usual(sizes, letters), frame[2] - frame[0] > WIDE * (frame[3] - frame[1])
+        least = usual([s.size for s in cells], [float(len(s.text)) for s in cells]) if cells else SLIDE * (frame[3] - frame[1])
+        if sum(letters) < LITTLE and (cells or slide) and size >= MUCH_LARGER * least:
+            size = least
+        return cls(size, bold > known / 2 if known else None, bounds(line.box for line in lines))
 
 
-def kinds(blocks: Sequence[Block], frame: Rect, objects: Sequence[Rect], rules: Sequence[Rule] = ()) -> list[str]:
-    """The kind of each block, names as in dots.ocr, lower case. `objects` are the boxes of pictures and tables."""
+def kinds(
+    blocks: Sequence[Block], frame: Rect, objects: Sequence[Rect], rules: Sequence[Rule] = (), cells: Sequence[Span] = ()
+) -> list[str]:
+    """The kind of each block, names as in dots.ocr, lower case. `objects` are the boxes of pictures and tables, `cells` the text
+    of the latter."""
     if not blocks:
         return []
-    body = Body.of(blocks)
+    body = Body.of(blocks, frame, cells)
     out = [_kind(block, body, objects) for block in blocks]
     out = [_single(block, kind, blocks) for block, kind in zip(blocks, out, strict=True)]
     _name_footnotes(blocks, out, body, rules)

@@ -20,6 +20,10 @@ PAGE_NUMBER = re.compile(
 NUMBERED = re.compile(r"(\d{1,4}\s*[|·—–]?\s+\S.*|\S.*\s+[|·—–]?\s*\d{1,4})")
 HEADING = re.compile(r"(\d+(\.\d+)+\.?|\d+\.|[IVX]+\.)\s+\w|(chapter|part|section|глава|часть|第.{1,3}[章节節])", re.IGNORECASE)
 
+SECTION = re.compile(r"(\d{1,2})\.?\s+[^\W\d_]")
+MOST_SECTIONS = 30  # a higher number is a page's
+LARGER = 1.08  # times the body's letters: a heading
+
 
 class Margins(NamedTuple):
     head: list[Line]
@@ -76,10 +80,22 @@ def _is_running(row: Sequence[Line], rest: Sequence[Line], around: _Around, *, t
         return False
     if len(row) == 1 and PAGE_NUMBER.fullmatch(text):
         return True
+    ruled = _ruled_off(box, inner, around.rules, top=top)
+    if top and not ruled and _is_numbered_heading(row, rest, inner, around.size):
+        return False
     heading = HEADING.match(text) is not None and not NUMBERED.fullmatch(text)
     against = 2 * (largest > 1.15 * around.size) + 2 * heading + (gap < 0.8 * around.size) + 2 * (len(text) > 160)
     signs = _signs(row, text, inner[2] - inner[0], around.size) + (gap > 1.5 * around.size) + (gap > 2.5 * around.size)
-    return signs + _outside(depth, inner, around.frame) + 2 * _ruled_off(box, inner, around.rules, top=top) - against >= ENOUGH
+    return signs + _outside(depth, inner, around.frame) + 2 * ruled - against >= ENOUGH
+
+
+def _is_numbered_heading(row: Sequence[Line], rest: Sequence[Line], inner: Rect, size: float) -> bool:
+    """Whether a row in bold or larger letters begins with the number of a section where the text begins."""
+    found = SECTION.match(row[0].text.strip())
+    if len(row) > 1 or found is None or int(found[1]) > MOST_SECTIONS or row[0].box[0] > inner[0] + size:
+        return False
+    bold = sum(len(line.text) for line in rest if line.bold) > sum(len(line.text) for line in rest) / 2
+    return row[0].size >= LARGER * size or (row[0].bold is True and not bold)
 
 
 def _outside(depth: float, inner: Rect, frame: Rect) -> bool:

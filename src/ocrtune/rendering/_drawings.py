@@ -15,6 +15,7 @@ THICKEST = 3.0  # points of a rule; a bar that is thicker is a shape
 SHORTEST = 6.0  # points of a rule
 STRAIGHT = 0.35  # points by which a rule may be off
 LETTER = (2.0, 40.0)  # points of the height of a letter drawn as an outline
+DOT, OVAL = (1.0, 16.0), 0.25  # points of a bullet drawn as a shape, and how much wider or lower it may be
 CURVED = 5  # points that its outline has at least
 MOST_POINTS = 20_000  # of paths that are looked at on one page: a map has millions
 PALE = 245  # of 255: a fill or stroke that cannot be seen on paper
@@ -23,11 +24,12 @@ Point = tuple[float, float]
 
 
 class Drawings(NamedTuple):
-    """In pixels. `letters` counts shapes of the size of letters."""
+    """In pixels. `letters` counts shapes of the size of letters; `dots` are as wide as they are high, as bullets of lists are."""
 
     rules: tuple[Rect, ...]
     pictures: tuple[Rect, ...]
     letters: int
+    dots: tuple[Rect, ...] = ()
 
 
 def drawings(page: Any, to_pixels: Affine, size: Size) -> Drawings:
@@ -35,6 +37,7 @@ def drawings(page: Any, to_pixels: Affine, size: Size) -> Drawings:
 
     rules: list[Rect] = []
     pictures: list[Rect] = []
+    dots: list[Rect] = []
     letters, left = 0, MOST_POINTS
     for drawn in objects(page):
         if drawn.kind == pdfium.FPDF_PAGEOBJ_IMAGE:
@@ -47,10 +50,13 @@ def drawings(page: Any, to_pixels: Affine, size: Size) -> Drawings:
             left -= sum(len(outline.points) for outline in outlines)
             for outline in outlines:
                 rules.extend(_within(_placed(ends, (1, 0, 0, 1, 0, 0), to_pixels), size) for ends in _rules(outline, strokes))
+            dots += [_placed(o.points, (1, 0, 0, 1, 0, 0), to_pixels) for o in outlines if _like_a_dot(o)]
             letters += sum(_like_a_letter(outline) for outline in outlines) if strokes.filled else 0
     seen = [box for box in pictures if box[2] - box[0] > 1 and box[3] - box[1] > 1]
     least = SHORTEST * (abs(to_pixels.along_x[0]) + abs(to_pixels.along_x[1]))
-    return Drawings(tuple(dict.fromkeys(r for r in rules if _is_long(r, least))), tuple(dict.fromkeys(seen)), letters)
+    return Drawings(
+        tuple(dict.fromkeys(r for r in rules if _is_long(r, least))), tuple(dict.fromkeys(seen)), letters, tuple(dots)
+    )
 
 
 class _Strokes(NamedTuple):
@@ -131,9 +137,19 @@ def _rules(outline: _Outline, strokes: _Strokes) -> Iterator[Sequence[Point]]:
                 yield (min(x, u) - half, min(y, v)), (max(x, u) + half, max(y, v))
 
 
-def _like_a_letter(outline: _Outline) -> bool:
+def _extent(outline: _Outline) -> tuple[float, float]:
+    """Width and height."""
     ys, xs = [y for _, y in outline.points], [x for x, _ in outline.points]
-    height, width = max(ys) - min(ys), max(xs) - min(xs)
+    return max(xs) - min(xs), max(ys) - min(ys)
+
+
+def _like_a_dot(outline: _Outline) -> bool:
+    width, height = _extent(outline)
+    return len(outline.points) > 3 and DOT[0] <= height <= DOT[1] and abs(width - height) < OVAL * height
+
+
+def _like_a_letter(outline: _Outline) -> bool:
+    width, height = _extent(outline)
     return len(outline.points) >= CURVED and LETTER[0] <= height <= LETTER[1] and 0.1 * height < width < 3 * height
 
 

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from ocrtune.core import Size
+from ocrtune.rendering._bullets import bulleted
 from ocrtune.rendering._drawings import drawings
 from ocrtune.rendering._sheets import ink
 from ocrtune.rendering._trust import Evidence, filled_in, implausible, is_blank, tile_size, uncovered
@@ -35,7 +36,7 @@ def layer(page: Any, size: Size, turn: int, *, hidden: bool) -> Message:
     glyphs = read_glyphs(page, size, turn=turn)
     found = drawings(page, Affine.of(page, size, turn=turn), size)
     seen = visible(glyphs, size, hidden_text=hidden)
-    lines = build_lines(seen)
+    lines = bulleted(build_lines(seen), found.dots)
     problem = layer_problem(glyphs, size, hidden_text=hidden) or implausible("\n".join(line.text for line in lines))
     problem = problem or filled_in(page)
     if problem is None:

@@ -4,6 +4,7 @@ import random
 import re
 from collections.abc import Callable
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -110,6 +111,22 @@ def test_three_columns_are_read_from_left_to_right(paragraph: Setter) -> None:
 def test_the_first_line_of_a_page_is_no_running_head_when_the_text_goes_on(paragraph: Setter) -> None:
     body = paragraph(60, 40, 880, 40)
     assert seen(analyse(body, A4)) == [("text", text_of(body))]
+
+
+@pytest.mark.parametrize("bold", [True, False], ids=["bold", "larger"])
+def test_a_numbered_heading_at_the_top_is_no_running_head(bold: bool, paragraph: Setter) -> None:
+    body = [s._replace(bold=False) for s in paragraph(120, 170, 760, 30)]
+    head = line("1 Preliminaries", 120, 100, 20.5 if bold else 23.0, bold=bold)
+    assert seen(analyse([head, *body], A4)) == [("section-header", head.text), ("text", text_of(body))]
+    page = line("212 Preliminaries", 120, 60, 20.5, bold=bold)
+    assert seen(analyse([page, *body], A4))[0] == ("page-header", page.text)
+
+
+def test_the_title_of_a_slide_is_one_beside_a_table_and_alone() -> None:
+    cells = [line(text, x, y) for y in (400, 450, 500) for x, text in ((100, "Quarter"), (300, "Plan"), (500, "Actual"))]
+    slide = Size(1000, 563)
+    assert [r.kind for r in analyse([line("Results", 100, 100, 44.0), *cells], slide)] == ["title", "table"]
+    assert [r.kind for r in analyse([line("Thank you", 100, 100, 44.0)], slide)] == ["title"]
 
 
 def test_page_numbers_are_feet_in_several_scripts(paragraph: Setter) -> None:

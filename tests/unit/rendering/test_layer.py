@@ -115,6 +115,30 @@ def test_forms_place_what_is_in_them(tmp_path: Path) -> None:
     assert near(found.pictures[0], (10, 52, 60, 92)) and near(found.pictures[1], (120, 712, 160, 772))
 
 
+def dotted(sheet: FPDF, dots: tuple[tuple[float, float], ...], path: Path, style: str = "ellipse") -> list[str]:
+    """Lines of a page with three paragraphs and dots, given by left edge and middle."""
+    for row, text in enumerate(("Revenue grew by 12 %", "Costs fell by 3 %", "mostly of energy")):
+        sheet.text(100 + 30 * (row == 2), 100 + 20 * row, text)
+    for left, middle in dots:
+        (sheet.ellipse if style == "ellipse" else sheet.rect)(left, middle - 2, 4, 4, "F")
+    return [line.text for line in layer_of(sheet, path).lines]
+
+
+@pytest.mark.parametrize("style", ["ellipse", "rect"])
+def test_bullets_drawn_as_shapes_begin_their_lines(style: str, sheet: FPDF, tmp_path: Path) -> None:
+    lines = dotted(sheet, ((88, 96), (88, 116), (118, 136)), tmp_path / "a.pdf", style)
+    assert lines == ["• Revenue grew by 12 %", "• Costs fell by 3 %", "• mostly of energy"]
+
+
+@pytest.mark.parametrize(
+    "dots",
+    [((88, 96),), ((88, 96), (60, 116)), tuple((88 - 7 * n, y) for n in range(5) for y in (96, 116)), ((30, 96), (30, 116))],
+    ids=["one", "out of line", "in rows", "far off"],
+)
+def test_other_dots_are_no_bullets(dots: tuple[tuple[float, float], ...], sheet: FPDF, tmp_path: Path) -> None:
+    assert not any("•" in text for text in dotted(sheet, dots, tmp_path / "a.pdf"))
+
+
 @pytest.mark.parametrize("turn", [90, 180, 270])
 def test_text_rules_and_pictures_turn_with_the_page(sheet: FPDF, turn: int, tmp_path: Path) -> None:
     sheet.line(60, 300, 400, 300)
