@@ -31,7 +31,7 @@ OWN = ("score", "prediction")  # what a log adds to the published columns
 
 class Reply(NamedTuple):
     """One published answer. `text` is None for a failed request; `fields` are the benchmark's own columns as far as the file
-    has them, `answers` what it says is right."""
+    has them, `answers` what it says is right; `named`: the picture's name is the file's, not made up."""
 
     id: str
     text: str | None
@@ -41,6 +41,7 @@ class Reply(NamedTuple):
     fields: Mapping[str, Any]
     seconds: float = 0.0
     score: float | None = None
+    named: bool = True
 
 
 class Imported(NamedTuple):
@@ -107,9 +108,10 @@ def _logged(row: Any, where: str) -> Reply:
     answers = literal(row.get("target")) if answers is None else answers
     question = fields.get("question") or row.get("input")
     text = _first(row.get("filtered_resps")) if row.get("filtered_resps") else _first(row.get("resps"))
-    image = _image(fields) or f"{row['doc_id']}.png"
+    named = _image(fields)
+    image = named or f"{row['doc_id']}.png"
     said = "" if text is None else str(text)
-    return Reply(str(row["doc_id"]), said, _text(question), answers, image, fields, score=_scored(row))
+    return Reply(str(row["doc_id"]), said, _text(question), answers, image, fields, score=_scored(row), named=named is not None)
 
 
 def _scored(row: Mapping[str, Any]) -> float | None:
@@ -135,10 +137,11 @@ def _tabled(number: int, row: Mapping[str, Any]) -> Reply:
     text = "" if row.get("prediction") is None else str(row["prediction"])
     fields = {k: v for k, v in row.items() if k != "prediction" and k not in PICTURES and v is not None}
     answers = literal(row.get("answer"))
-    image = _image(row) or f"{row.get('index', number)}.png"
+    named = _image(row)
+    image = named or f"{row.get('index', number)}.png"
     said = None if text.startswith(FAILED) else text
     given = next((row[name] for name in ("hit", "score") if _is_number(row.get(name))), None)
-    return Reply(str(number), said, _text(row.get("question")), answers, image, fields, score=given)
+    return Reply(str(number), said, _text(row.get("question")), answers, image, fields, score=given, named=named is not None)
 
 
 def _gemma(row: Any, where: str) -> Reply:

@@ -9,6 +9,7 @@ from typing import ClassVar
 import numpy as np
 
 from ocrtune.benchmarks._files import Origin
+from ocrtune.benchmarks._rows import Row as Question
 from ocrtune.benchmarks._rows import mean_row, published, rows_of, sample_of, target_of, texts_of, valued, values_of
 from ocrtune.contracts import Row
 from ocrtune.core import Prediction, Sample, Score
@@ -33,15 +34,7 @@ class DocVqa:
 
     def load(self, place: Path | Hub) -> list[Sample]:
         origin = Origin(self.hub, split="validation", config=self.config, files=self.files, revision=self.revision)
-        return [
-            sample_of(
-                row,
-                row.text("question").strip() + ASKED,
-                target_of(texts_of(row.first("answers", "answer"))),
-                question_id=row.text("questionId"),
-            )
-            for row in rows_of(place, origin)
-        ]
+        return [_sample(row) for row in rows_of(place, origin)]
 
     def describe(self, profile: str) -> dict[str, str]:
         return {}
@@ -60,6 +53,14 @@ class DocVqa:
         if profile == "vlmevalkit" and values:
             return [row._replace(value=float(np.mean(values)) * 100)]  # numpy adds in another order: the last bit depends on it
         return [row]
+
+
+def _sample(row: Question) -> Sample:
+    """Questions about any page of one document of the library that the pages come from share that document."""
+    asked = row.text("question").strip() + ASKED
+    made = sample_of(row, asked, target_of(texts_of(row.first("answers", "answer"))), question_id=row.text("questionId"))
+    document = row.text("ucsf_document_id")
+    return made.model_copy(update={"group": document}) if document else made
 
 
 class InfoVqa(DocVqa):

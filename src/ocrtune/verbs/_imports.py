@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -19,6 +20,8 @@ ROWS = "rows.jsonl"  # the published columns, as far as the answers have them, i
 SAME = 1e-6  # scores that differ by less are the same, written with other digits
 NAMED = 5
 ALIKE = 0.9  # share of questions that must be those of the data for answers to be about it
+
+log = logging.getLogger("ocrtune")
 
 
 class Brought(NamedTuple):
@@ -44,6 +47,12 @@ def bring(file: Path, benchmark: Benchmark | None, known: Sequence[Sample] | Non
         samples = _told(found.replies, file) if benchmark is None else _published(found.replies, benchmark, into)
     else:
         samples = _among(found.replies, {sample.id: sample for sample in known}, file)
+    if known is None and not any(reply.named for reply in found.replies) and len({s.group for s in samples}) == len(samples):
+        log.warning(
+            "%s does not say which answers are about the same picture: each counts as a document of its own, so that intervals are "
+            "too narrow where several are; --data with the benchmark's own data tells",
+            file,
+        )
     predictions = [_prediction(reply) for reply in found.replies]
     into.write(PREDICTIONS, predictions)
     given = {reply.id: reply.score for reply in found.replies if reply.score is not None}

@@ -27,10 +27,11 @@ WORD = "\nAnswer the question using a single word or phrase."
 @pytest.mark.parametrize("benchmark", [DocVqa(), InfoVqa()])
 def test_docvqa_asks_for_a_word_and_scores_likeness(benchmark: DocVqa, beside: Beside) -> None:
     rows = [
-        {"question": "Who?", "questionId": "7", "answers": ["Ivan Petrov", "Petrov"]},
+        {"question": "Who?", "questionId": "7", "answers": ["Ivan Petrov", "Petrov"], "ucsf_document_id": "rnbx0223"},
         {"question": "Sum?", "answers": ["12"]},
     ]
     samples = benchmark.load(beside(rows, "rows.json"))
+    assert samples[0].group == "rnbx0223" != samples[1].group  # its pages are one document
     assert [s.question for s in samples] == [f"Who?{WORD}", f"Sum?{WORD}"]
     assert samples[0].tags["question_id"] == "7"
     scores = scored(benchmark, samples, ["ivan  petrof", None])

@@ -91,6 +91,19 @@ def test_two_answer_files_are_compared_and_their_table_is_told(tmp_path: Path) -
     assert compare.run(config, again).comparison == found.comparison  # the scored files are found again
 
 
+def test_answers_that_name_no_pictures_are_said_to_count_as_documents_each(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    file = log(tmp_path, "base", ["x^A"] * 4)
+    scored(score.Config(run=str(file), benchmark="ocrbench", resamples=100), tmp_path)
+    assert "each counts as a document of its own" in caplog.text
+    caplog.clear()
+    rows = [json.loads(line) | {"doc": {"image_path": f"{i // 2}.png"}} for i, line in enumerate(file.read_text().splitlines())]
+    file.write_text("\n".join(map(json.dumps, rows)) + "\n")
+    _, found = scored(score.Config(run=str(file), benchmark="ocrbench", resamples=101), tmp_path)
+    assert found.estimates[0].groups == 2 and "document of its own" not in caplog.text
+
+
 def test_several_answer_files_are_told_apart_by_their_names(tmp_path: Path) -> None:
     a, b, c = (
         log(tmp_path, name, ["x^A" if i < rights else "no" for i in range(8)])
