@@ -193,6 +193,13 @@ def test_as_many_documents_as_are_said_to_be_needed_find_the_difference_four_tim
     assert 0.65 <= found <= 0.92
 
 
+def test_slices_of_right_and_wrong_have_the_exact_test() -> None:
+    found = binary([0] * 12 + [1] * 20 + [0] * 8, [1] * 9 + [0] * 3 + [1] * 18 + [0] * 2 + [1] * 8)
+    tagged = [p._replace(sample=p.sample.model_copy(update={"tags": {"kind": "ab"[i % 2]}})) for i, p in enumerate(found)]
+    for one in compare(tagged, EXACT).slices:
+        assert one.p_value == mcnemar([p for p in tagged if p.sample.tags["kind"] == one.value])
+
+
 def test_a_slice_that_cannot_tell_says_how_many_documents_could() -> None:
     rng = np.random.default_rng(3)
     groups, kinds = [f"g{i}" for i in range(40)], ["clear", "unclear"] * 20

@@ -110,12 +110,8 @@ def compare(pairs: Sequence[Pair], rule: Rule, plan: Plan = Plan(), *, unscored:
         raise ComparisonError(
             f"no sample has a value of {rule.metric!r} in both results", hint="score both again with the same metrics"
         )
-    found = _contrast(pairs, rule, plan)
-    table = _crossed(pairs, clustered=found.groups < len(pairs))
+    found, table = _tested(pairs, rule, plan)
     exact = table is not None and not table.clustered
-    if table is not None and exact:
-        verdict = _verdict(rule.direction, found.low, found.high, table.p_value)
-        found = found._replace(p_value=table.p_value, verdict=verdict)
     sign = -1 if rule.direction == "lower" else 1
     gains = np.array([p.delta for p in pairs]) * sign
     comparison = Comparison(
@@ -166,6 +162,16 @@ def _contrast(pairs: Sequence[Pair], rule: Rule, plan: Plan) -> _Contrast:
     return _Contrast(base, tuned, tuned - base, low, high, p_value, mde, verdict, len(table))
 
 
+def _tested(pairs: Sequence[Pair], rule: Rule, plan: Plan) -> tuple[_Contrast, Crossed | None]:
+    """Judged by McNemar's exact test where each sample is right or wrong and a document of its own."""
+    found = _contrast(pairs, rule, plan)
+    table = _crossed(pairs, clustered=found.groups < len(pairs))
+    if table is None or table.clustered:
+        return found, table
+    verdict = _verdict(rule.direction, found.low, found.high, table.p_value)
+    return found._replace(p_value=table.p_value, verdict=verdict), table
+
+
 def _verdict(direction: Direction, low: float | None, high: float | None, p_value: float) -> Outcome:
     if low is None or high is None or low <= 0 <= high or p_value >= ALPHA:
         return "cannot tell"
@@ -178,7 +184,7 @@ def _contrast_slices(pairs: Sequence[Pair], rule: Rule, plan: Plan) -> Iterator[
     for tag, value, where in slice_masks([p.sample for p in pairs]):
         chosen = [pairs[i] for i in where]
         if poolable(chosen):
-            found.append((tag, value, len(where), _contrast(chosen, rule, smaller)))
+            found.append((tag, value, len(where), _tested(chosen, rule, smaller)[0]))
     # Rows that cannot be significant whatever they show need no correction and must not cost the others power (Tarone 1990).
     testable = [contrast.p_value for *_, contrast in found if contrast.groups >= MIN_GROUPS]
     corrected = iter(holm(testable))

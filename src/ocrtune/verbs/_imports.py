@@ -49,7 +49,7 @@ def bring(file: Path, benchmark: Benchmark | None, known: Sequence[Sample] | Non
         samples = _among(found.replies, {sample.id: sample for sample in known}, file)
     if known is None and not any(reply.named for reply in found.replies) and len({s.group for s in samples}) == len(samples):
         log.warning(
-            "%s does not say which answers are about the same picture: each counts as a document of its own, so that intervals are "
+            "%s does not say which answers are about the same picture: each counts as a document of its own, and intervals are "
             "too narrow where several are; --data with the benchmark's own data tells",
             file,
         )
