@@ -84,6 +84,20 @@ def test_finished_pages_are_not_bought_again_after_a_kill(tmp_path: Path) -> Non
     assert RunDir.open(tmp_path / "run", root=tmp_path).status == "done"
 
 
+def test_pages_of_a_server_that_was_gone_are_asked_for_again_though_the_text_layer_stood_in(tmp_path: Path) -> None:
+    pdf = write_pdf(tmp_path / "a.pdf", 12)
+    with Served(Behaviour(reply=REPLY, dies_after=3)) as server:
+        words = command(pdf, server, tmp_path / "run", "--concurrency", "1", "--retries", "0")
+        first = run(words)
+    assert first.returncode == 10 and "the same command asks it again" in first.stdout
+    assert all("bright cold day" in leaf.page.text.replace("\n", " ") for leaf in leaves(tmp_path / "run"))
+    assert {len(leaf.page.ledger.attempts) for leaf in leaves(tmp_path / "run") if leaf.page.ledger} == {1, 2}
+    with Served(Behaviour(reply=REPLY), port=server.port) as server:
+        second, asked = run(words), server.stats()["requests"]
+    assert second.returncode == 0 and asked == 12 - 3, second.stderr[-2000:]
+    assert {leaf.page.ledger.engine for leaf in leaves(tmp_path / "run") if leaf.page.ledger} == {"http mock"}
+
+
 def test_a_looping_model_costs_a_bounded_ladder_and_the_text_layer_steps_in(tmp_path: Path) -> None:
     with Served(Behaviour(reply=REPLY, faults={"loop": 1.0})) as server:
         done = run(command(write_pdf(tmp_path / "a.pdf", 2), server, tmp_path / "run"))

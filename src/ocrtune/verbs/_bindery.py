@@ -12,10 +12,10 @@ from typing import Any, NamedTuple, overload
 from urllib.parse import quote
 
 from ocrtune.contracts import Exporter
-from ocrtune.core import Document, Leaf, Page
+from ocrtune.core import Document, Leaf, Ledger, Page
 from ocrtune.errors import OcrtuneError
 from ocrtune.runs import RunDir
-from ocrtune.verbs._pages import Sheet
+from ocrtune.verbs._pages import STANDS_IN, Sheet
 
 log = logging.getLogger("ocrtune")
 
@@ -33,6 +33,7 @@ class Note(NamedTuple):
     engine: str
     failed: bool
     problems: tuple[str, ...]
+    borrowed: bool = False  # from the second reading, as the model said nothing for a reason that may pass
 
 
 class StoredPages(Sequence[Page]):
@@ -90,7 +91,8 @@ class Bindery:
         self._into.append(LEAVES, leaf)
         failed = ledger is None or ledger.finish == "error"
         engine = NOT_READ if ledger is None or failed else ledger.engine
-        self.notes.append(Note(leaf.document, leaf.page.number, engine, failed, leaf.page.problems))
+        borrowed = ledger is not None and _is_borrowed(ledger)
+        self.notes.append(Note(leaf.document, leaf.page.number, engine, failed, leaf.page.problems, borrowed))
         known = [place for place in places.values() if place is not None]
         if len(known) == len(places):
             pages: Any = StoredPages(self._file, known)
@@ -115,6 +117,13 @@ class Bindery:
                             exc_info=error)  # fmt: skip
                 self.unwritten += 1
         return files
+
+
+def _is_borrowed(ledger: Ledger) -> bool:
+    if not ledger.attempts or not (ledger.attempts[-1].step or "").startswith(STANDS_IN):
+        return False
+    errors = [attempt.error for attempt in ledger.attempts[:-1]]
+    return None not in errors and (not errors or any(error.retryable for error in errors if error))
 
 
 def read_by(notes: Sequence[Note]) -> str:

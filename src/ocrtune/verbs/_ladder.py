@@ -17,7 +17,7 @@ from ocrtune.errors import EngineError
 from ocrtune.inference import predictions
 from ocrtune.plugins import DIALECTS
 from ocrtune.runs import RunDir
-from ocrtune.verbs._pages import Try
+from ocrtune.verbs._pages import STANDS_IN, Try
 from ocrtune.verbs._second import Second
 from ocrtune.verbs.evaluate import Reader, Reading
 from ocrtune.verbs.score import decode
@@ -29,6 +29,7 @@ TEMPERATURE = 0.4  # enough to leave a loop, too little to invent
 SHRINK = 0.7  # of both sides: half the pixels
 PLAINER = {"layout": "dots-ocr", "markdown": "plain"}  # a dialect that asks for less, by the one that failed
 HOPELESS = frozenset({"unreadable image", "no prompt"})  # failures that no other way of asking changes
+GONE = frozenset({"connection", "not asked", "no answer"})  # nobody is there to be asked in another way
 Turn = Literal[0, 90, 180, 270]
 LEAST = 8  # characters that a second reading must have found for an empty reply to be doubted
 
@@ -83,7 +84,7 @@ def readings(rules: Rules, asked: Reader, samples: Sequence[Sample], second: Sec
     for rung in rules.ladder if waiting else ():
         if rung == "fallback" and second is not None:
             _say_why(waiting)
-        pending = [by_id[name] for name, tried in waiting.items() if not _hopeless(tried)]
+        pending = [by_id[name] for name, tried in waiting.items() if not _hopeless(tried, rung)]
         for name, again in _climb(rung, rules, asked, pending, second, into):
             better = _merged(waiting[name], again)
             waiting[name] = better
@@ -241,7 +242,7 @@ def _second_hand(pending: Sequence[Sample], second: Second) -> Iterator[tuple[st
         reply = second.take(sample.id)
         if reply is not None and reply.text is not None:
             decoded = decode(reply, second.dialect)
-            step = f"the second reading ({reply.engine or second.engine.name})"
+            step = f"{STANDS_IN} ({reply.engine or second.engine.name})"
             attempt = Attempt(finish=reply.finish, seconds=reply.seconds, step=step)
             yield sample.id, Try(sample.id, reply, decoded, None if decoded.text.strip() else "empty", (attempt,),
                                  second.engine.name, reply.seconds, reply.usage)  # fmt: skip
@@ -266,8 +267,9 @@ def _trouble(reply: Prediction, decoded: Decoded) -> str | None:
     return "broken" if nothing else None
 
 
-def _hopeless(tried: Try) -> bool:
-    return tried.prediction.error is not None and tried.prediction.error.kind in HOPELESS
+def _hopeless(tried: Try, rung: Rescue) -> bool:
+    kind = None if tried.prediction.error is None else tried.prediction.error.kind
+    return kind in HOPELESS or (kind in GONE and rung != "fallback")
 
 
 def _merged(before: Try, again: Try) -> Try:

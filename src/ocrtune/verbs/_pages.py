@@ -20,6 +20,7 @@ from ocrtune.rendering import kind, missing, pages, unlock
 
 log = logging.getLogger("ocrtune")
 
+STANDS_IN = "the second reading"  # the step of a page that the model did not read
 SEVERAL = 20  # files, from which on opening them takes long enough to be shown
 
 

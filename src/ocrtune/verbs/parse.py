@@ -217,6 +217,9 @@ def _finish(bindery: Bindery, into: RunDir, review: Path | None) -> Parsed:
         log.warning("and %s more, listed in %s", _pages_of(len(failed) - NAMED), into.path / contents)
     log.info("read by %s", read_by(bindery.notes))
     faults = [f"{found.failed} of {_pages_of(found.pages)} failed"] if found.failed else []
+    if borrowed := sum(note.borrowed for note in bindery.notes):
+        whose = f"{borrowed} of {_pages_of(found.pages)} came from the second reading"
+        faults.append(f"{whose}, as the model was out of reach; the same command asks it again")
     faults += [f"{bindery.unwritten} files were not written"] if bindery.unwritten else []
     roles = {} if review is None else {"review": REVIEW}
     into.finish("partial" if faults else "done", message="; ".join(faults) or None, index=contents, predictions=PREDICTIONS,
