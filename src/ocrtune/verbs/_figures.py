@@ -48,3 +48,13 @@ def _pooled_otherwise(metrics: Sequence[Metric], scores: Sequence[Score], found:
 def _in_units(metric: Metric, found: Benchmark) -> Benchmark:
     """The protocol with what one edit replaces, where the metric counts edits."""
     return found._replace(protocol={**found.protocol, "unit": metric.unit}) if isinstance(metric, Counting) else found
+
+
+def speechless(scores: Sequence[Score]) -> list[str]:
+    """For metrics that could score no sample at all the reason, in a sentence for all that share it."""
+    scored = {score.metric for score in scores if score.value is not None}
+    reasons = {score.metric: score.why or "no reason is known" for score in reversed(scores) if score.metric not in scored}
+    return [
+        f"no sample could be scored by {', '.join(sorted(name for name, why in reasons.items() if why == said))}: {said}"
+        for said in dict.fromkeys(reasons.values())
+    ]

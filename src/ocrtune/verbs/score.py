@@ -40,7 +40,7 @@ from ocrtune.stats import Limits, Plan, Rule, doubts, estimate
 from ocrtune.verbs._crosscheck import CrossCheck, cross_check, refuse_unknown
 from ocrtune.verbs._crosscheck import Scored as Both
 from ocrtune.verbs._data import linked, loaded
-from ocrtune.verbs._figures import dependencies, figures
+from ocrtune.verbs._figures import dependencies, figures, speechless
 from ocrtune.verbs._folder import bring_folder, is_folder
 from ocrtune.verbs._gemma import FILE as GEMMA
 from ocrtune.verbs._gemma import result as gemma_result
@@ -252,6 +252,8 @@ def record(into: RunDir, samples: Sequence[Sample], scored: Scored) -> None:
     into.write(SAMPLES, samples)
     into.write(SCORES, scored.scores)
     into.write(ESTIMATE, _Estimates.dump_json(scored.estimates, indent=2) + b"\n")
+    for sentence in speechless(scored.scores):
+        log.warning(sentence)
     if scored.export is not None:
         into.write(GEMMA, scored.export)
     if scored.rows:

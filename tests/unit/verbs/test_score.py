@@ -90,6 +90,19 @@ def test_every_rate_says_in_which_unit_it_counts_and_is_pooled_both_ways(benchma
     assert "exact_micro" not in found and found["cer_macro"].mean == pytest.approx((4 / 4 + 1 / 5) / 2)
 
 
+def test_a_metric_that_suits_no_sample_says_why(
+    benchmark: Build, evaluated: Evaluated, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    run = evaluated("base", benchmark({"a": "abc", "b": "abd"}), {"a": "abc", "b": None})
+    scored_again(
+        Config(run=str(run.path), metrics=("cer", "fields_f1", "det_recall", "det_hmean"), resamples=100), tmp_path / "runs"
+    )
+    assert [r.message for r in caplog.records if "could be scored" in r.message] == [
+        "no sample could be scored by det_hmean, det_recall: a target of the kind 'text' has no boxes to find",
+        "no sample could be scored by fields_f1: a target of the kind 'text' has no fields to compare",
+    ]
+
+
 def test_the_protocol_says_whether_meteor_had_synonyms(benchmark: Build, monkeypatch: pytest.MonkeyPatch) -> None:
     samples, replies = benchmark({"a": "the cat sat"}), [Prediction(sample_id="a", text="the cat sat")]
     monkeypatch.setattr("ocrtune.scoring.wordnet.find", lambda: None)
