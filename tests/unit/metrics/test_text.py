@@ -23,10 +23,10 @@ from ocrtune.core import (
     Target,
     TextTarget,
 )
-from ocrtune.metrics.text import Cer, CharF1, Exact, TextMetric, Wer
+from ocrtune.metrics.text import Cer, CerGraphemes, CharF1, Exact, Ned, NedGraphemes, TextMetric, Wer
 
 SHARED = Path(__file__).resolve().parents[3] / ".." / "shared" / "data"
-METRICS: tuple[TextMetric, ...] = (Cer(), Wer(), CharF1(), Exact())
+METRICS: tuple[TextMetric, ...] = (Cer(), CerGraphemes(), Wer(), Ned(), NedGraphemes(), CharF1(), Exact())
 texts = st.text(alphabet="ab дЖ\n漢", max_size=20)
 
 
@@ -104,7 +104,7 @@ def test_short_strings_have_the_error_rates_that_dinglehopper_reports() -> None:
     ],
 )
 def test_the_edges(reference: str, text: str | None, cer: float, wer: float, f1: float, exact: float) -> None:
-    assert [rate(m, reference, text).value for m in METRICS] == pytest.approx([cer, wer, f1, exact])
+    assert [rate(m, reference, text).value for m in (Cer(), Wer(), CharF1(), Exact())] == pytest.approx([cer, wer, f1, exact])
 
 
 @given(reference=texts, text=texts)
@@ -123,6 +123,10 @@ def test_values_stay_in_range_and_perfect_means_equal(reference: str, text: str)
         assert value is not None and value >= 0
         assert metric.direction == "lower" or value <= 1
     assert (rate(Cer(), reference, text).value == 0) == (reference == text)
+    for metric in (Ned(), NedGraphemes()):
+        one, other = rate(metric, reference, text), rate(metric, text, reference)
+        assert (one.value, one.errors, one.total) == (other.value, other.errors, other.total)
+        assert (one.value or 0) <= 1 and (one.value == 0) == (reference == text)
 
 
 def test_han_characters_are_words_of_their_own_and_latin_words_are_not_cut() -> None:
