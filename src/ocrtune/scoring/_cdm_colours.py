@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 from ocrtune.scoring._cdm_names import commands
 
+TABULAR = "tabular"
 STEP = 15  # of a colour channel
 LEVELS = 255 // STEP + 1
 MOST_COLOURS = 5801
@@ -83,6 +84,14 @@ _AFTER: tuple[tuple[re.Pattern[str], Callable[[re.Match[str]], str]], ...] = (
 )
 
 
+_TABLE: tuple[tuple[re.Pattern[str], Callable[[re.Match[str]], str]], ...] = (
+    (re.compile(r"\\[hv]space { [.0-9a-z ]+ }"), lambda _: ""),
+    (re.compile(r"\\(?:begin|end) {(?:tabular|array)}"), _joined),
+)
+_RULES = commands("cmidrule cline")
+_GAP = re.compile(r"\[ [\-.0-9 ]+[exptcm ]+ \]")
+
+
 def coloured(words: str) -> Coloured:
     """Raises ValueError or IndexError where braces or arguments are missing."""
     split = _with_braces(_cleaned(words).split(" "))
@@ -95,6 +104,7 @@ def coloured(words: str) -> Coloured:
 
 def _cleaned(words: str) -> str:
     text = words.strip().replace("\\pmatrix", "\\mypmatrix").replace("\\matrix", "\\mymatrix")
+    text = _with_table(text) if TABULAR in text else text
     for pattern, written in _BEFORE:
         text = pattern.sub(written, text)
     text = f" {text} "
@@ -103,6 +113,20 @@ def _cleaned(words: str) -> str:
     for pattern, written in _AFTER:
         text = pattern.sub(written, text)
     return text
+
+
+def _with_table(text: str) -> str:
+    """The head of the first table, and rules over some columns, are one word each."""
+    for pattern, written in _TABLE:
+        text = pattern.sub(written, text)
+    split, at, heads = text.split(" "), 0, ["\\begin{tabular}"]
+    while at < len(split):
+        if split[at] in heads or split[at] in _RULES:
+            last = _closing(split, _closing(split, at + 1, "()") + 1 if split[at + 1] == "(" else at + 1)
+            heads = [] if split[at] in heads else heads
+            split[at : last + 1] = ["".join(split[at : last + 1])]
+        at += 1
+    return _GAP.sub(_joined, " ".join(split))
 
 
 def _closing(split: Sequence[str], start: int, brackets: str = "{}") -> int:

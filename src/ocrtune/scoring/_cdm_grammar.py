@@ -20,6 +20,7 @@ _TOKEN = re.compile(
     "|\\\\(?:[a-zA-Z]+|[^\ud800-\udfff\U00010000-\U0010ffff]))"
 )
 _SIZE = re.compile(r"\s*(-?)\s*(\d+(?:\.\d*)?|\.\d+)\s*([a-z]{2})")
+_NAME = re.compile(r"(\\begin|\\end) { ([^{}]*) }")
 _BLANKS = re.compile(r"\s*")
 _CLOSING = frozenset(("}", "\\end", "\\right", "&", "\\\\", "\\cr"))
 _FENCES = {
@@ -86,6 +87,16 @@ COMMANDS = _commands()
 
 def parsed(formula: str) -> list[Node]:
     """Raises UnreadError."""
+    return _read(formula)[0]
+
+
+def tokens(formula: str) -> str:
+    """What `parsed` reads, a blank between any two, names of environments in their braces. Raises UnreadError."""
+    taken = " ".join(" ".join(_read(formula)[1]).split())
+    return _NAME.sub(lambda match: f"{match.group(1)} {{{match.group(2).replace(' ', '')}}}", taken)
+
+
+def _read(formula: str) -> tuple[list[Node], list[str]]:
     reader = _Reader(formula)
     try:
         found = reader.expression()
@@ -93,7 +104,7 @@ def parsed(formula: str) -> list[Node]:
         raise UnreadError("too deep") from None
     if reader.next is not None:
         raise UnreadError(f"{reader.next} stands alone")
-    return found
+    return found, reader.taken
 
 
 class _Reader:
@@ -101,6 +112,7 @@ class _Reader:
 
     def __init__(self, formula: str) -> None:
         self.formula, self.at, self.text = formula, 0, False
+        self.taken: list[str] = []
         self._look()
 
     def _look(self) -> None:
@@ -120,6 +132,7 @@ class _Reader:
 
     def take(self) -> str:
         taken, self.at = self.next or "", self.after
+        self.taken.append(taken)
         self._look()
         return taken
 
@@ -210,10 +223,10 @@ class _Reader:
         return made
 
     def _array(self, name: str) -> Node:
-        if name not in ("array", "matrix", "aligned", *_FENCES):
+        if name not in ("array", "tabular", "matrix", "aligned", *_FENCES):
             raise UnreadError(f"no environment {name}")
         made = Node("array", columns=_COLUMNS.get(name))
-        if name == "array":
+        if name in ("array", "tabular"):
             given = self._due(self._group(), 1)
             pieces = given.parts if given.kind == "group" else [given]
             made.columns = [piece.text for piece in pieces if piece.kind in ("letter", "symbol") and piece.text in "lcr"]
@@ -320,6 +333,7 @@ class _Reader:
         match = _SIZE.match(self.formula, self.after)
         if match is None:
             raise UnreadError("this is no size")
+        self.taken += [opening, match.group().strip()]
         self.at = match.end()
         self._look()
         self.expect(closing)

@@ -25,7 +25,7 @@ import numpy as np
 from ocrtune import rendering
 from ocrtune.errors import InputError, ResourceError
 from ocrtune.scoring import _cdm_names as names
-from ocrtune.scoring._cdm_colours import LEVELS, SAFE, STEP, Coloured, coloured
+from ocrtune.scoring._cdm_colours import LEVELS, SAFE, STEP, TABULAR, Coloured, coloured
 from ocrtune.scoring._cdm_words import words
 
 PROGRAM = "xelatex"
@@ -54,18 +54,20 @@ _HEAD = r"""\documentclass[12pt]{article}
 \usepackage{upgreek}
 \usepackage{amssymb}
 \usepackage{xcolor}
-\usepackage{xeCJK}
-\setCJKmainfont{FONT}
-\setCJKsansfont{FONT}
-\setCJKmonofont{FONT}
-\xeCJKsetup{CJKmath=true}
-\makeatletter
+PACKAGES\makeatletter
 \AtBeginDocument{\renewcommand*{\@textcolor}[3]{\protect\leavevmode\begingroup\color#1{#2}#3\endgroup}}
 \makeatother
 \begin{document}
 """
+_CJK = r"""\usepackage{xeCJK}
+\setCJKmainfont{FONT}
+\setCJKsansfont{FONT}
+\setCJKmonofont{FONT}
+\xeCJKsetup{CJKmath=true}
+"""
+_TABLES = "\\usepackage{booktabs}\n\\usepackage{multirow}\n"  # without Chinese, as published
 _PROBE = r"""\documentclass[12pt]{article}
-\usepackage{amsmath,upgreek,amssymb,xcolor,geometry,xeCJK}
+\usepackage{amsmath,upgreek,amssymb,xcolor,geometry,booktabs,multirow,xeCJK}
 \begin{document}
 """
 _MARKED = "\\clearpage\\typeout{cdm:\\number\\currentgrouplevel:\\number\\value{page}}\n"
@@ -164,13 +166,14 @@ def _display(source: Coloured) -> str:
     return f"\\begin{{displaymath}}\n{source.formula}\n\\end{{displaymath}}\n"
 
 
-def _head(paper: int) -> str:
-    return _HEAD.replace("PAPER", str(paper)).replace("FONT", tools().font)
+def _head(paper: int, *, tables: bool = False) -> str:
+    packages = _TABLES if tables else _CJK
+    return _HEAD.replace("PAPER", str(paper)).replace("PACKAGES", packages).replace("FONT", tools().font)
 
 
 def _alone(source: Coloured, paper: int) -> Typeset | None:
     with tempfile.TemporaryDirectory(prefix="cdm-") as folder:
-        _run(Path(folder), f"{_head(paper)}{_display(source)}{_TAIL}", PATIENCE)
+        _run(Path(folder), f"{_head(paper, tables=TABULAR in source.formula)}{_display(source)}{_TAIL}", PATIENCE)
         pages = _pages(Path(folder))
         return _seen(pages[0], source.words) if len(pages) == 1 else None
 

@@ -5,11 +5,13 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Sequence
 
-from ocrtune.scoring._cdm_grammar import Node, UnreadError, parsed
+from ocrtune.scoring._cdm_colours import TABULAR
+from ocrtune.scoring._cdm_grammar import Node, UnreadError, parsed, tokens
 from ocrtune.scoring._cdm_names import BIG_SYMBOLS, FONT_ALIASES, commands
 
 _ROWS = re.compile(r"\\begin{(split|align|alignedat|alignat|eqnarray)\*?}(.+?)\\end{\1\*?}", re.DOTALL)
 _SMALL = re.compile(r"\\begin{(smallmatrix)\*?}(.+?)\\end{\1\*?}", re.DOTALL)
+_SKIP = re.compile(r"hskip(.*?)(cm|in|pt|mm|em)")
 _LABEL = re.compile(r"\\label{.*?}")
 _ROMAN = (("{\\rm", "\\mathrm{"), ("{ \\rm", "\\mathrm{"), ("\\rm{", "\\mathrm{"))
 _ARRAYS = ("matrix", "cases", "array", "begin")
@@ -25,6 +27,8 @@ MOST = 300  # how often the published code replaces one after another what it cl
 
 def words(formula: str) -> str | None:
     """None where the grammar does not take it; CDM goes on with the formula as it is then."""
+    if TABULAR in formula:
+        return _words_of_table(formula)
     text = _SMALL.sub(r"\\begin{matrix}\2\\end{matrix}", _ROWS.sub(r"\\begin{aligned}\2\\end{aligned}", formula))
     writer = _Writer()
     try:
@@ -34,6 +38,17 @@ def words(formula: str) -> str | None:
     found = " ".join(re.sub(r"\\label { .*? }", "", writer.text, count=1).split())
     found = _FUNCTION.sub(lambda match: "\\" + "".join(match.group(1).split()), found)
     return found.replace("\\\\ \\end{array}", "\\end{array}") or None
+
+
+def _words_of_table(formula: str) -> str | None:
+    """What is in a `tabular`, or beside one, is cut into words as it stands."""
+    text = formula.replace("\\\\%", "\\\\ %").split("%")[0]
+    text += "" if "\\end{tabular}" in text else "\\end{tabular}"
+    text = _SKIP.sub(r"hspace{\1\2}", text).replace("\\~", " ").replace("\\>", " ", MOST)
+    try:
+        return tokens(_LABEL.sub("", text, count=MOST)) or None
+    except UnreadError:
+        return None
 
 
 def _cleaned(text: str) -> str:

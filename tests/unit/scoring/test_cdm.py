@@ -19,7 +19,7 @@ from ocrtune.scoring.cdm import Cdm, bare, cdm, describe
 pieces = st.sampled_from(
     [*"{}^_&[]()'$%~ab1+= ", "\\frac", "\\sqrt", "\\\\", "\\left(", "\\right)", "\\mathrm", "\\text", "\\hat", "\\over",
      "\\begin{array}{cc}", "\\end{array}", "\\limits", "\\sum", "\\bf", "\\rule{1cm}{2pt}", "\\phantom", "\\color",
-     "\\multicolumn", "\\ref", "\\foo"]
+     "\\multicolumn", "\\ref", "\\foo", "\\begin{tabular}{c}", "\\end{tabular}", "\\cline"]
 )  # fmt: skip
 
 
@@ -43,6 +43,10 @@ WORDS = {
     "\\begin{align*} x &= 1 \\end{align*}": "\\begin{array} { r l } { x } & { { } = 1 } \\end{array}",
     "f''(x)": "f ^ { \\prime \\prime } ( x )",
     "a % b": "a",
+    "\\begin{tabular}{|l|r|}\\hline x^2&\\frac{1}{2}\\\\\\hline a_{12}&3.5\\end{tabular}": "\\begin {tabular} { | l | r | } "
+    "\\hline x ^ 2 & \\frac { 1 } { 2 } \\\\ \\hline a _ { 1 2 } & 3 . 5 \\end {tabular}",
+    "\\begin{tabular}[c]{@{}c}$x$ and \\hskip 3pt y % z": "\\begin {tabular} [ c ] { @ { } c } $ x $ a n d \\hspace { 3 p t } y "
+    "\\end {tabular}",
     "\\frac0\\sqrt{2}": "\\frac 0 0 { 2 }",  # a slip: the command is dropped, and the argument before stands twice
 }
 
@@ -126,6 +130,10 @@ PUBLISHED = [
     ("\\epsilon + \\varepsilon + \\phi", "\\varepsilon + \\epsilon + \\varphi", 0.4),
     ("a \\to b \\rightarrow c \\Rightarrow d", "a \\rightarrow b \\longrightarrow c \\to d", 0.571),
     ("\\[ a = b \\]", "a = b", 1.0),
+    ("\\begin{tabular}{cc}a&b\\\\c&d\\end{tabular}+x", "\\begin{tabular}{cc}a&e\\\\c&d\\end{tabular}+x", 0.833),
+    ("\\begin{tabular}{l}$x+1$ and text\\\\ y\\end{tabular}", "\\begin{tabular}{l}$x+2$ and text\\\\ y\\end{tabular}", 0.909),
+    ("\\begin{tabular}{cc}\\multicolumn{2}{c}{x}\\\\ a & b\\end{tabular}", "\\begin{tabular}{cc}x\\\\ a & b\\end{tabular}", 1.0),
+    ("\\begin{array}{cc}a&b\\\\c&d\\end{array}", "\\begin{tabular}{cc}a&b\\\\c&d\\end{tabular}", 1.0),
 ]
 
 
