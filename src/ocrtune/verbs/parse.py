@@ -29,7 +29,7 @@ from ocrtune.errors import ConfigError, InputError
 from ocrtune.inference import PREDICTIONS
 from ocrtune.models import family_for, model_ref, notes
 from ocrtune.options import ExportOptions
-from ocrtune.plugins import ENGINES, EXPORTERS
+from ocrtune.plugins import DIALECTS, ENGINES, EXPORTERS
 from ocrtune.runs import RunDir
 from ocrtune.verbs._bindery import DOCUMENTS, Bindery, read_by, write_index
 from ocrtune.verbs._ladder import Rules, readings
@@ -100,7 +100,8 @@ def _pages(config: Config, into: RunDir) -> Generator[Leaf, None, Parsed]:
     exporters = {name: EXPORTERS.get(name) for name in _complete(config.formats)}
     options = ExportOptions(**{name: getattr(config, name) for name in ExportOptions.model_fields})
     bindery = Bindery([exporter(options) for exporter in exporters.values()], sheets, into)
-    with reader(_resolved(config), into) as asked, bindery.at_work():
+    with reader(_resolved(config), into) as there, bindery.at_work():
+        asked = _in_its_words(config, there)
         if config.bbox is not None:
             _must_place(asked.dialect, config.question)
         bindery.provenance = {"dialect": asked.dialect.name, **asked.engine.describe()}
@@ -189,7 +190,8 @@ def _resolved(config: Config) -> Config:
         if unheard := [f"--{name.replace('_', '-')}" for name in FOR_MODELS if getattr(config, name) is not None]:
             raise ConfigError(f"{', '.join(unheard)}: only a model can be told", hint="name one with --model or --base-url")
         return config.model_copy(update={"engine": engine, "layout": True, "dialect": config.dialect or native})
-    dialect = config.dialect or (_spoken(config.model) if engine == "local" and config.adapter is None else None)
+    free = _is_free(config) and engine == "local" and config.adapter is None
+    dialect = _spoken(config.model) if free else config.dialect
     return config.model_copy(update={"engine": engine, "language": None, "dialect": dialect})
 
 
@@ -199,6 +201,22 @@ def _spoken(model: str | None) -> str | None:
         return None
     ref = model_ref(model)
     return None if ref.adapter is not None else family_for(ref).dialects[0]
+
+
+def _in_its_words(config: Config, asked: Reader) -> Reader:
+    """Asked as the model behind a server wants to be, where nobody says otherwise and its folder or its processor's is known."""
+    folder = asked.engine.describe().get("processor")
+    if not folder or not _is_free(config):
+        return asked
+    trained = notes(Path(folder))
+    name = str(trained.get("dialect") or _spoken(folder) or "plain")
+    log.info("asked in the dialect %s, which is the model's own (--dialect)", name)
+    return asked._replace(dialect=DIALECTS.get(name)(trained.get("prompt")))
+
+
+def _is_free(config: Config) -> bool:
+    """Whether the model may be asked in its own way."""
+    return config.dialect is None and config.words is None and config.question is None
 
 
 def _complete(formats: Sequence[str]) -> list[str]:

@@ -17,6 +17,8 @@ from ocrtune.errors import ConfigError, InputError
 from ocrtune.exporters.markdown import Markdown
 from ocrtune.rendering import pages, picture
 from ocrtune.runs import RunDir
+from ocrtune.testing import tiny_dots
+from ocrtune.testing.server import Behaviour, Served
 from ocrtune.verbs import parse
 from ocrtune.verbs.parse import Config
 
@@ -338,3 +340,21 @@ def test_a_page_that_lies_is_asked_for_again_upright(parsed: Parse, tmp_path: Pa
     assert [(a.step, a.why) for a in read.ledger.attempts] == [(None, None), ("turned by 90 degrees", "lying")]
     assert (read.width, read.height) == (page.width, page.height) and not read.missed
     assert {word.placed for word in read.regions[0].words or ()} == {"aligned"}
+
+
+@pytest.mark.parametrize(
+    ("options", "trained", "dialect"),
+    [({}, None, "layout"), ({}, "dots-ocr", "dots-ocr"), ({"prompt": "Read"}, None, "plain"),
+     ({"question": "What?"}, None, "plain"), ({"dialect": "dots-scene"}, None, "dots-scene")],
+)  # fmt: skip
+def test_a_served_model_whose_folder_is_here_is_asked_in_its_own_dialect(
+    parsed: Parse, tmp_path: Path, options: dict[str, Any], trained: str | None, dialect: str
+) -> None:
+    pytest.importorskip("transformers")
+    folder = tiny_dots.build(tmp_path / "dots")
+    if trained:
+        (folder / "ocrtune.json").write_text(json.dumps({"dialect": trained, "prompt": None}))
+    with Served(Behaviour(root=str(folder))) as server:
+        Image.new("RGB", (120, 80), "white").save(tmp_path / "page.png")
+        _, result = parsed(tmp_path / "page.png", engine="auto", model=None, base_url=server.url, **options)
+    assert result.documents[0].provenance["dialect"] == dialect
