@@ -98,3 +98,12 @@ def test_pages_are_judged_by_shares() -> None:
     assert layer_problem(good + outside, page, hidden_text=False) is None
     assert "outside" in (layer_problem(outside, page, hidden_text=False) or "")
     assert "no text layer" in (layer_problem([Glyph(" ")], page, hidden_text=False) or "")
+
+
+def test_lines_in_fonts_of_one_size_are_of_one_height() -> None:
+    text = [g._replace(size=10.0) for g in typed("words of the text", 0, 0)]
+    high = [g._replace(size=10.0) for g in typed("in a font with high cells", 0, 40, height=18)]
+    large = [g._replace(size=20.0) for g in typed("heading", 0, 80, height=24)]
+    unknown = typed("nobody knows", 0, 120, height=15)
+    lines = build_lines([*text, Glyph("\n"), *high, Glyph("\n"), *large, Glyph("\n"), *unknown])
+    assert [line.height for line in lines] == [18.0, 18.0, 36.0, 15.0]

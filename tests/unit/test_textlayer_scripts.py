@@ -73,6 +73,12 @@ def test_the_order_in_which_glyphs_are_given_does_not_matter() -> None:
         assert line.text == read and "".join(g.text for g in line.glyphs) == read
 
 
+def test_letters_painted_twice_are_read_once() -> None:
+    glyphs = seen("שלום עולם"[::-1])
+    again = [g._replace(cell=(g.cell[0] + 1, 0.0, g.cell[2] + 1, HEIGHT)) if g.inked else g for g in glyphs]
+    assert [line.text for line in build_lines([*glyphs, Glyph("\n"), *again])] == ["שלום עולם"]
+
+
 def test_columns_of_arabic_stay_apart() -> None:
     left, right = seen("سلام"[::-1]), seen("كتاب"[::-1])
     moved = 4 * WIDTH + 0.8 * HEIGHT

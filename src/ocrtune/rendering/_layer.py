@@ -14,6 +14,7 @@ from ocrtune.rendering._trust import Evidence, filled_in, implausible, is_blank,
 from ocrtune.rendering._wire import Message
 from ocrtune.textlayer import Affine, Glyph, Line, Rect, Turn, build_lines, layer_problem, lying, read_glyphs, visible
 
+PLACES = 9
 HIDDEN, GARBAGE, TURNED, KNOWN, BOLD = 1, 2, 4, 8, 16
 TURNS: tuple[Turn | None, ...] = (None, 0, 90, 180, 270)  # in the three highest bits, by place
 UPRIGHT = {0: None, KNOWN: True, KNOWN | TURNED: False}
@@ -50,8 +51,7 @@ def packed(found: TextLayer) -> Message:
     glyphs = [glyph for line in found.lines for glyph in line.glyphs]
     numbers = array("f")
     for glyph in glyphs:
-        numbers.extend(glyph.box)
-        numbers.extend(glyph.cell)
+        numbers.extend(places(glyph))
     for line in found.lines:
         numbers.extend((*line.box, *line.cells, line.height))
     for box in (*found.rules, *found.pictures):
@@ -65,6 +65,11 @@ def packed(found: TextLayer) -> Message:
         "turn": found.turn,
     }
     return Message(header, (numbers.tobytes(), bytes(map(flags, glyphs))))
+
+
+def places(glyph: Glyph) -> tuple[float, ...]:
+    """PLACES numbers: box, cell and size of a character."""
+    return (*glyph.box, *glyph.cell, glyph.size)
 
 
 def flags(glyph: Glyph) -> int:
@@ -81,10 +86,10 @@ def unpacked(message: Message) -> TextLayer:
     values = numbers.tolist()
     texts: Sequence[str] = header["glyphs"]
     glyphs = [
-        glyph(text, box_at(values, at), box_at(values, at + 4), flag)
-        for text, flag, at in zip(texts, message.parts[1], range(0, 8 * len(texts), 8), strict=True)
+        glyph(text, values[at : at + PLACES], flag)
+        for text, flag, at in zip(texts, message.parts[1], range(0, PLACES * len(texts), PLACES), strict=True)
     ]
-    at, first, lines = 8 * len(texts), 0, []
+    at, first, lines = PLACES * len(texts), 0, []
     for text, count, upright, vertical in header["lines"]:
         own = tuple(glyphs[first : first + count])
         lines.append(Line(text, box_at(values, at), box_at(values, at + 4), values[at + 8], own, upright, vertical))
@@ -94,10 +99,11 @@ def unpacked(message: Message) -> TextLayer:
     return TextLayer(tuple(lines), rules, pictures, header["problem"], header["turn"])
 
 
-def glyph(text: str, box: Rect, cell: Rect, flag: int) -> Glyph:
-    """The character of which `flags` are known."""
+def glyph(text: str, numbers: Sequence[float], flag: int) -> Glyph:
+    """The character of which `places` and `flags` are known."""
     upright = UPRIGHT[flag & (KNOWN | TURNED)]
-    return Glyph(text, box, cell, upright, bool(flag & HIDDEN), bool(flag & GARBAGE), bool(flag & BOLD), TURNS[flag >> 5])
+    marks = bool(flag & HIDDEN), bool(flag & GARBAGE), bool(flag & BOLD), TURNS[flag >> 5]
+    return Glyph(text, box_at(numbers, 0), box_at(numbers, 4), upright, *marks, numbers[8])
 
 
 def box_at(values: Sequence[float], at: int) -> Rect:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 from ocrtune.imaging import page_size, render_page
-from ocrtune.rendering._layer import box_at, flags, glyph
+from ocrtune.rendering._layer import PLACES, flags, glyph, places
 from ocrtune.rendering._wire import Message
 from ocrtune.textlayer import Glyph, layer_problem, read_glyphs, visible
 
@@ -36,7 +36,7 @@ def truth(page: Any, dpi: float, *, hidden: bool) -> Message:
     seen = visible(glyphs, size, hidden_text=hidden)
     numbers = array("d")
     for one in seen:
-        numbers.extend((*one.box, *one.cell))
+        numbers.extend(places(one))
     image = render_page(page, dpi)
     header = {"size": image.size, "glyphs": [one.text for one in seen]}
     return Message(header, (image.tobytes(), numbers.tobytes(), bytes(map(flags, seen))))
@@ -64,6 +64,6 @@ def unpacked(reply: Message) -> Truth | str:
     numbers = array("d")
     numbers.frombytes(boxes)
     values = numbers.tolist()
-    every = zip(header["glyphs"], marks, range(0, len(values), 8), strict=True)
+    every = zip(header["glyphs"], marks, range(0, len(values), PLACES), strict=True)
     image = Pillow.frombytes("RGB", tuple(header["size"]), cast(bytes, pixels))
-    return Truth(image, [glyph(text, box_at(values, at), box_at(values, at + 4), flag) for text, flag, at in every])
+    return Truth(image, [glyph(text, values[at : at + PLACES], flag) for text, flag, at in every])

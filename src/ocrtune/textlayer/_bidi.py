@@ -53,6 +53,7 @@ def logical(row: Sequence[Glyph], *, from_right: bool) -> list[Glyph]:
 def _units(row: Sequence[Glyph]) -> list[list[Glyph]]:
     """Letters with the marks on them and the spaces between them, from left to right."""
     placed = sorted((g for g in row if g.inked), key=lambda g: (g.cell[0] + g.cell[2], g.cell[0], g.text == LAM))
+    placed = [glyph for at, glyph in enumerate(placed) if not (at and _is_twice(placed[at - 1], glyph))]
     marks = [g for g in placed if _class(g.text[0]) == "M"]
     letters = [[g] for g in placed if _class(g.text[0]) != "M"] or [[g] for g in placed]
     for mark in marks if letters[0][0] not in marks else ():
@@ -64,6 +65,12 @@ def _units(row: Sequence[Glyph]) -> list[list[Glyph]]:
     for gap, unit in zip(gaps, letters[1:], strict=True):
         out += [[SPACE], unit] if gap > least else [unit]
     return out
+
+
+def _is_twice(one: Glyph, other: Glyph) -> bool:
+    """Whether a letter was painted over itself, for a bold look or a shadow."""
+    shift = (other.cell[0] + other.cell[2] - one.cell[0] - one.cell[2]) / 2
+    return one.text == other.text and shift < 0.5 * (one.cell[2] - one.cell[0])
 
 
 def _apart(mark: Glyph, letter: Glyph) -> tuple[float, float]:

@@ -20,12 +20,10 @@ RIGHT_TO_LEFT = ("R", "AL")
 
 
 class Source(NamedTuple):
-    """Where a character comes from: the span of content that replaces its text, and its text object; both addresses.
-    `size` is that of its font, in pixels."""
+    """Where a character comes from: the span of content that replaces its text, and its text object; both addresses."""
 
     span: int
     item: int
-    size: float
 
 
 def span_of(item: Any) -> int:
@@ -75,7 +73,7 @@ def clustered(glyphs: Sequence[Glyph], sources: Sequence[Source | None], boxes: 
             elif source.span not in done:
                 done.add(source.span)
                 out.append(_merged(group, boxes.get(source.span)))
-                signs[id(out[-1])] = source.size
+                signs[id(out[-1])] = glyph.size
     return _without_gaps(out, signs)
 
 

@@ -18,6 +18,7 @@ class Glyph(NamedTuple):
 
     `upright` is None where it is not known (characters that pdfium made up). `garbage`: no Unicode, or none with a meaning.
     `turn`: a page turned by so many degrees clockwise shows it upright; None where none of the four does, or is known to.
+    `size` is the font's, in pixels, 0 where it is not known.
     """
 
     text: str
@@ -28,6 +29,7 @@ class Glyph(NamedTuple):
     garbage: bool = False
     bold: bool = False
     turn: Turn | None = None
+    size: float = 0.0
 
     @property
     def height(self) -> float:

@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from ctypes import addressof
 from functools import lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 
 from ocrtune.core import Size
 from ocrtune.textlayer._clusters import Source, clustered, extents, span_of
@@ -43,6 +43,16 @@ def read_glyphs(page: Any, size: Size, *, turn: int = 0) -> list[Glyph]:
         textpage.close()
 
 
+class _Object(NamedTuple):
+    """A text object: whether it is invisible, how it stands, whether it is bold, its font's size, and what replaces its text."""
+
+    hidden: bool
+    turn: Turn | None
+    bold: bool
+    size: float
+    source: Source | None
+
+
 class _Characters:
     """The characters of one text page. Calls into pdfium are what reading costs, so none is made twice: render mode, direction
     and weight are asked once per text object."""
@@ -55,7 +65,7 @@ class _Characters:
         self._handle = textpage.raw
         self._to_pixels = to_pixels
         self.sources: list[Source | None] = []  # of the glyphs, one each
-        self._objects: dict[int, tuple[bool, Turn | None, bool, Source | None]] = {}
+        self._objects: dict[int, _Object] = {}
         self._name = ctypes.create_string_buffer(128)
         self._source: Source | None = None
         self._edges = [ctypes.c_double() for _ in range(4)]
@@ -89,12 +99,12 @@ class _Characters:
         text = _readable(code, code in HYPHENS and self._pdfium.FPDFText_IsHyphen(self._handle, index) == 1)
         if text == "":
             return None
-        hidden, turn, bold, self._source = self._object(index)
+        hidden, turn, bold, size, self._source = self._object(index)
         garbage = text == "\ufffd" or self._pdfium.FPDFText_HasUnicodeMapError(self._handle, index) == 1
         box, cell = self._box(index), self._cell(index)
         if self._source is not None and turn == 0:
             cell = self._full(index, cell)
-        return Glyph(text, box, cell, turn == 0, hidden, garbage, bold, turn)
+        return Glyph(text, box, cell, turn == 0, hidden, garbage, bold, turn, size)
 
     def _is_made_up(self, index: int) -> bool:
         """pdfium forgets that it made up a space where it turns a line around; such a one has no place."""
@@ -126,29 +136,29 @@ class _Characters:
         left = begin if 0 < cell[0] - begin < BEARING * (bottom - top) else cell[0]
         return left, min(top, cell[1]), cell[2], max(bottom, cell[3])
 
-    def _object(self, index: int) -> tuple[bool, Turn | None, bool, Source | None]:
-        """Whether the text object that a character belongs to is invisible, how it stands, whether it is bold, and what
-        replaces its text."""
+    def _object(self, index: int) -> _Object:
+        """The text object that a character belongs to."""
         item = self._pdfium.FPDFText_GetTextObject(self._handle, index)
         address = addressof(item.contents) if item else 0
         known = self._objects.get(address)
         if known is None:
             mode = self._pdfium.FPDFTextObj_GetTextRenderMode(item) if item else self._pdfium.FPDF_TEXTRENDERMODE_FILL
             unseen = (self._pdfium.FPDF_TEXTRENDERMODE_INVISIBLE, self._pdfium.FPDF_TEXTRENDERMODE_CLIP)
-            turn = _turn(self._textpage, index, self._to_pixels)
-            source = self._replaced(index, item, address) if item else None
-            known = self._objects[address] = (mode in unseen, turn, self._is_bold(index), source)
+            turn, size = self._stands(index, item)
+            span = span_of(item) if item else 0
+            source = Source(span, address) if span else None
+            known = self._objects[address] = _Object(mode in unseen, turn, self._is_bold(index), size, source)
         return known
 
-    def _replaced(self, index: int, item: Any, address: int) -> Source | None:
-        span = span_of(item)
-        if not span:
-            return None
-        size, matrix = ctypes.c_float(), self._pdfium.FS_MATRIX()
-        self._pdfium.FPDFTextObj_GetFontSize(item, size)
-        self._pdfium.FPDFText_GetMatrix(self._handle, index, matrix)
-        across, down = self._to_pixels.turn(size.value * matrix.c, size.value * matrix.d)
-        return Source(span, address, math.hypot(across, down))
+    def _stands(self, index: int, item: Any) -> tuple[Turn | None, float]:
+        """How a character stands, and the size of its font in pixels, 0 where it is not known."""
+        matrix, size = self._pdfium.FS_MATRIX(), ctypes.c_float()
+        if not self._pdfium.FPDFText_GetMatrix(self._handle, index, matrix):
+            return 0, 0.0
+        if item:
+            self._pdfium.FPDFTextObj_GetFontSize(item, size)
+        along, up = self._to_pixels.turn(matrix.a, matrix.b), self._to_pixels.turn(matrix.c, matrix.d)
+        return _turn(along, up), abs(size.value) * math.hypot(*up)
 
     def _is_bold(self, index: int) -> bool:
         """By the font's name: the weight that pdfium gives is a guess for most embedded fonts."""
@@ -174,14 +184,8 @@ def _readable(code: int, hyphen: bool) -> str:
     return LIGATURES.get(text, text)
 
 
-def _turn(textpage: Any, index: int, to_pixels: Affine) -> Turn | None:
-    import pypdfium2.raw as pdfium
-
-    matrix = pdfium.FS_MATRIX()
-    if not pdfium.FPDFText_GetMatrix(textpage, index, matrix):
-        return 0
-    dx, dy = to_pixels.turn(matrix.a, matrix.b)
-    ux, uy = to_pixels.turn(matrix.c, matrix.d)
+def _turn(along: tuple[float, float], up: tuple[float, float]) -> Turn | None:
+    (dx, dy), (ux, uy) = along, up
     turns: tuple[Turn, ...] = (0, 90, 180, 270)
     for turn in turns:
         if dx > 0 and abs(dy) < 0.03 * dx and uy < 0:

@@ -13,6 +13,7 @@ from ocrtune.textlayer._glyph import Glyph, Rect, Turn
 
 COLUMN_GAP = 1.0  # line heights between two glyphs of one line; a word space is about 0.25, a justified one rarely above 0.8
 ARABIC_GAP = 0.6  # the same for fonts of which a line is nearly twice as high as their size
+LEAST_CELL, MOST_CELL = 0.7, 2.5  # of a font's size: a cell's height; where it is none of these, the size says nothing
 MOST_UNLIKE = 2.2  # ratio of two cells' heights in one line
 DASHES = "—―–…‥·"
 LYING: Turn = 270  # Latin letters in a column of ideographs
@@ -21,7 +22,8 @@ REJOIN_GAP = 0.5  # line heights between two pieces that pdfium broke apart
 
 
 class Line(NamedTuple):
-    """Text on one baseline without a gap of a column in it. `cells` bounds its glyphs' cells, `height` is their usual one."""
+    """Text on one baseline without a gap of a column in it. `cells` bounds its glyphs' cells, `height` is their usual one, the
+    same for all fonts of one size."""
 
     text: str
     box: Rect
@@ -54,7 +56,18 @@ def build_lines(glyphs: Sequence[Glyph]) -> list[Line]:
     as wide as COLUMN_GAP. Pieces that stand side by side like words are joined again.
     """
     pieces = _stack_vertical([_line(p) for p in _pieces(glyphs)])
-    return _rejoin(_read_from_right(pieces))
+    return _by_font(_rejoin(_read_from_right(pieces)))
+
+
+def _by_font(lines: Sequence[Line]) -> list[Line]:
+    """Lines as high as their fonts are large, in the page's usual ratio: letters of one size stand in cells of different heights,
+    those of Arabic in nearly twice as high ones as Chinese."""
+    sizes = [median(glyph.size for glyph in line.glyphs if glyph.inked) for line in lines]
+    ratios = [line.height / size if size > 0 else 0.0 for line, size in zip(lines, sizes, strict=True)]
+    known = [LEAST_CELL < ratio < MOST_CELL for ratio in ratios]
+    letters = [ratio for line, ratio, sure in zip(lines, ratios, known, strict=True) if sure for _ in line.glyphs]
+    usual = median(letters) if letters else 0.0
+    return [line._replace(height=usual * size) if sure else line for line, size, sure in zip(lines, sizes, known, strict=True)]
 
 
 def _pieces(glyphs: Sequence[Glyph]) -> list[list[Glyph]]:

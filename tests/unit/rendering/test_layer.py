@@ -299,7 +299,14 @@ def test_homoglyphs_of_two_alphabets_are_not() -> None:
 
 boxes = st.tuples(*[st.floats(-10, 5000, width=32)] * 4)
 glyphs = st.builds(
-    Glyph, st.text(min_size=1, max_size=3), boxes, boxes, st.sampled_from([None, True, False]), st.booleans(), st.booleans()
+    Glyph,
+    st.text(min_size=1, max_size=3),
+    boxes,
+    boxes,
+    st.sampled_from([None, True, False]),
+    st.booleans(),
+    st.booleans(),
+    size=st.floats(0, 100, width=32),
 )
 lines = st.builds(
     Line, st.text(), boxes, boxes, st.floats(0, 100, width=32), st.lists(glyphs).map(tuple), st.booleans(), st.booleans()
