@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 from ocrtune.textlayer._glyph import Affine, Glyph, Rect
 
 CLOSE, BACK = 0.17, 1.2  # of the font's size: between two signs of a word, and by which they may overlap
+ONE_LINE = 2.0  # cell heights: a span that draws more than that goes on in the next line
 LONGEST = 8  # letters of one sign; longer texts stand for words
 LAM, ALEFS = "\u0644", "\u0622\u0623\u0625\u0627"
 RIGHT_TO_LEFT = ("R", "AL")
@@ -92,7 +93,7 @@ def _without_gaps(glyphs: Sequence[Glyph], signs: Mapping[int, float]) -> list[G
 
 def _merged(group: Sequence[Glyph], box: Rect | None) -> Glyph:
     first, ink, cell = group[0], _around([g.box for g in group]), _around([g.cell for g in group])
-    if box is not None and first.upright:
+    if box is not None and first.upright and box[3] - box[1] < ONE_LINE * first.height:
         ink = min(ink[0], box[0]), ink[1], max(ink[2], box[2]), ink[3]
     if len(group) > 1 and first.upright:
         cell = ink[0], cell[1], ink[2], cell[3]
