@@ -80,9 +80,24 @@ class ProtocolDifference(NamedTuple):
     tuned: str
 
 
+class Published(NamedTuple):
+    """A line of the table that a benchmark's authors print, for both models; None where it has no value."""
+
+    name: str
+    base: float | None
+    tuned: float | None
+    n: int
+
+    @property
+    def change(self) -> str:
+        if self.base is None or self.tuned is None:
+            return ""
+        return f"{self.tuned - self.base:+.4g}".replace("-", "−")
+
+
 class ComparisonView(NamedTuple):
     """One section of the report. `pages` are all samples that both models were scored on; `others` are the comparisons by the
-    other metrics."""
+    other metrics; `table` is what both runs have in `table.json`."""
 
     title: str
     comparison: Comparison
@@ -91,6 +106,7 @@ class ComparisonView(NamedTuple):
     pages: Sequence[PageView]
     protocol_differences: Sequence[ProtocolDifference] = ()
     others: Sequence[Comparison] = ()
+    table: Sequence[Published] = ()
 
 
 class CurvePoint(NamedTuple):
@@ -108,6 +124,7 @@ def render(title: str, comparisons: Sequence[ComparisonView], curve: Sequence[Cu
 
     environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
     environment.filters["number"] = number
+    environment.filters["printed"] = printed
     environment.filters["signed"] = lambda value: number(value, signed=True)
     here = resources.files("ocrtune.report")
     template = environment.from_string((here / "page.html.j2").read_text("utf-8"))
@@ -137,6 +154,11 @@ def _error_rates(side: Side) -> list[float]:
     return [sum(own.edits.values()) / max(own.characters, 1) for own in side.each.values()]
 
 
+def printed(value: float | None) -> str:
+    """A figure of a published table: whole points as such."""
+    return "–" if value is None else f"{value:.4g}"
+
+
 def metric_name(metric: str) -> str:
     return NAMES.get(metric, metric)
 
@@ -161,6 +183,7 @@ def _section(view: ComparisonView, index: int) -> dict[str, Any]:
         "chart": _headline_chart(view),
         "doubts": [(name, doubt) for name, side in (("base", view.base), ("tuned", view.tuned)) for doubt in side.doubts],
         "metrics": _metric_rows(view),
+        "table": view.table,
         "crossed": [(metric_name(c.metric), c.crossed) for c in (found, *view.others) if c.crossed is not None],
         "counts": _count_rows(view),
         "mistakes": _mistake_rows(view),

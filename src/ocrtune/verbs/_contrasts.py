@@ -11,7 +11,7 @@ from pydantic import JsonValue
 
 from ocrtune.core import AnswersTarget, BoxesTarget, Decoded, FieldsTarget, Prediction, RegionsTarget, Sample, Score, target_text
 from ocrtune.errors import ComparisonError
-from ocrtune.report import ComparisonView, Outline, PageView, Reading, Side
+from ocrtune.report import ComparisonView, Outline, PageView, Published, Reading, Side
 from ocrtune.scoring.normalise import normalise
 from ocrtune.scoring.text import distance
 from ocrtune.slicing import measured
@@ -64,7 +64,14 @@ def view(contrast: Contrast) -> ComparisonView:
     pages = [_page(found, base, tuned, said) for found in contrast.pairs]
     differences = protocol_differences(base.protocol, tuned.protocol)
     first, *others = contrast.comparisons
-    return ComparisonView(contrast.heading, first, sides[0], sides[1], pages, differences, others)
+    table = _table(base, tuned)
+    return ComparisonView(contrast.heading, first, sides[0], sides[1], pages, differences, others, table)
+
+
+def _table(base: Result, tuned: Result) -> list[Published]:
+    """What both print; a row over no samples says nothing."""
+    theirs = {row.name: row for row in tuned.table}
+    return [Published(row.name, row.value, theirs[row.name].value, row.n) for row in base.table if row.n and row.name in theirs]
 
 
 def _contrast(heading: str, base: Result, tuned: Result, how: How) -> Contrast:

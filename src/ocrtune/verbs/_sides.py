@@ -8,13 +8,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from ocrtune.contracts import Row
 from ocrtune.core import Decoded, Estimate, Prediction, Sample, Score
 from ocrtune.errors import ComparisonError, RunError
 from ocrtune.inference import PREDICTIONS, read_predictions
 from ocrtune.plugins import BENCHMARKS, DIALECTS
 from ocrtune.report import CurvePoint, ProtocolDifference
 from ocrtune.runs import RunDir
-from ocrtune.verbs.score import SCORES, decode, read_estimates, read_samples
+from ocrtune.verbs.score import SCORES, TABLE, decode, read_estimates, read_samples
 
 HISTORY = "history.jsonl"  # written by trainers: one line per step (`loss`) and per evaluation (`cer`)
 LISTED = 5  # ids named in an error or a log line
@@ -42,6 +43,12 @@ class Result(NamedTuple):
     def doubts(self) -> tuple[str, ...]:
         """Why its figures are not to be believed; () when nothing is known against them."""
         return self.estimates[0].doubts
+
+    @property
+    def table(self) -> list[Row]:
+        """What the authors of its benchmark print, and figures that are no mean over samples; [] without any."""
+        file = self.run.path / TABLE
+        return [Row(**row) for row in json.loads(file.read_text("utf-8"))] if file.is_file() else []
 
     def estimate(self, metric: str) -> Estimate | None:
         """Of a metric that has a score for each sample."""

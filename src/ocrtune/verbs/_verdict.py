@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from pydantic import JsonValue
 
 from ocrtune.core import Estimate
-from ocrtune.report import ComparisonView, PageView, Side
+from ocrtune.report import ComparisonView, PageView, Side, printed
 from ocrtune.stats import Comparison
 from ocrtune.taxonomy import KINDS, Total
 
@@ -47,6 +47,7 @@ def _record(view: ComparisonView) -> dict[str, JsonValue]:
     content["status"] = "suspect" if view.base.doubts or view.tuned.doubts else "ok"
     content["doubts"] = {"base": list(view.base.doubts), "tuned": list(view.tuned.doubts)}
     content["metrics"] = {one.metric: one.model_dump(mode="json") for one in (view.comparison, *view.others)}
+    content["table"] = [dict(row._asdict()) for row in view.table]
     content["mistakes"] = {"base": _mistakes(view.base.mistakes), "tuned": _mistakes(view.tuned.mistakes)}
     content["worse"] = [
         {"id": p.id, "base": p.base.value, "tuned": p.tuned.value, "delta": p.delta, "image": p.image} for p in worse_pages(view)
@@ -133,6 +134,9 @@ def _section(view: ComparisonView) -> list[str]:
     found = view.comparison
     parts = [f"> **Suspect**, {name}: {_cell(doubt)}" for name, side in _sides(view) for doubt in side.doubts]
     parts += [f"**{SIGNS[found.verdict]}** — {_cell(view.comparison.statement)}", _metrics(view)]
+    if view.table:
+        rows = [(row.name, row.n, printed(row.base), printed(row.tuned), row.change) for row in view.table]
+        parts.append(_grid(("published aggregates", "samples", "base", "tuned", "change"), rows))
     parts += [_crossed(one) for one in (found, *view.others) if one.crossed is not None]
     parts.append(
         _grid(("replies", "base", "tuned"), [(n, *(getattr(s.estimates[0], n) for _, s in _sides(view))) for n in COUNTS])
@@ -141,9 +145,9 @@ def _section(view: ComparisonView) -> list[str]:
         parts.append(_kinds(view.base.mistakes, view.tuned.mistakes))
     if found.slices:
         head = ("slice", "samples", "documents", "base", "tuned", "change", "p (Holm)", "verdict")
-        rows = [(f"{s.tag} = {s.value}", s.n, s.groups, _n(s.base), _n(s.tuned), f"{s.difference:+.4f}", f"{s.p_holm:.2g}",
+        sliced = [(f"{s.tag} = {s.value}", s.n, s.groups, _n(s.base), _n(s.tuned), f"{s.difference:+.4f}", f"{s.p_holm:.2g}",
                  s.note or s.verdict + _could(s.needed)) for s in found.slices]  # fmt: skip
-        parts.append(_grid(head, rows))
+        parts.append(_grid(head, sliced))
     if lost := worse_pages(view):
         pages = [(p.id, _n(p.base.value), _n(p.tuned.value)) for p in lost[:SHOWN]]
         parts += [f"{len(lost)} pages got worse; the largest changes:", _grid(("page", "base", "tuned"), pages)]

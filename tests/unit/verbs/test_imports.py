@@ -87,6 +87,13 @@ def test_two_answer_files_are_compared_and_their_table_is_told(tmp_path: Path) -
     assert table.p_value == pytest.approx(2 * (1 + 18 + 153 + 816) / 2**18) and found.comparison.test == "exact McNemar"
     assert "won 15, lost 3: McNemar exact p = 0.007538" in str(found)
     assert not (into.path / "charts").exists()
+    verdict = json.loads((into.path / "verdict.json").read_text("utf-8"))
+    assert {"name": "Final Score", "base": 10, "tuned": 22, "n": 40} in verdict["table"]
+    assert (
+        all(row["n"] for row in verdict["table"])
+        and "| Final Score | 40 | 10 | 22 | +12 |" in (into.path / "verdict.md").read_text()
+    )
+    assert "Published aggregates" in (into.path / "report.html").read_text("utf-8")
     again = RunDir.create("compare", config.model_copy(update={"title": "again"}), root=tmp_path / "runs")
     assert compare.run(config, again).comparison == found.comparison  # the scored files are found again
 
