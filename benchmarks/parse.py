@@ -172,20 +172,20 @@ def figures(read, files: Sequence[Path], truths: dict[str, Document], pages: int
 
 def judged(markdown: str, truth: Document) -> tuple[float | None, ...]:
     regions = [r for page in truth.pages for r in page.regions if r.kind not in RUNNING]
-    blocks = [plain(r.text) for r in regions if r.kind != "table" and len(plain(r.text)) >= SHORTEST]
+    running = [plain(r.text) for r in regions if r.kind != "table"]
+    blocks = [text for text in running if len(text) >= SHORTEST]
     text = plain(MARKS.sub(" ", IMAGES.sub(" ", TABLES.sub(" ", COMMENTS.sub(" ", markdown)))))
     spots = [fuzz.partial_ratio_alignment(block, text, score_cutoff=FOUND) for block in blocks]
     where = [spot.dest_start if spot else None for spot in spots]
     ranked = sorted(i for i in range(len(where)) if where[i] is not None)
     order = sorted(ranked, key=lambda i: where[i] or 0)
     follows = [order.index(b) == order.index(a) + 1 for a, b in pairwise(ranked)]
-    running = "".join(blocks)
     return (
         sum(w is not None for w in where) / len(blocks) if blocks else None,
         mean(follows) if follows else None,
         heading_f1(markdown, regions),
         table_score(markdown, regions),
-        Levenshtein.distance(running, text) / len(running) if running else None,
+        Levenshtein.distance(whole, text) / len(whole) if (whole := "".join(running)) else None,
     )
 
 

@@ -15,6 +15,7 @@ from ocrtune.layout.rowed import NEAR, Stroke, strokes
 LEAST_ROWS = 3
 COLUMNAR = 0.5  # of the rows between two lines have several cells
 THROUGH = 0.12  # of the rows may reach over the white between two columns: heads over several of them
+WHOLE = 0.9  # of the table's width: a line under its head
 GUTTER = 0.5  # letter heights
 GRID = 4.0  # places per letter height at which white is looked for
 
@@ -22,7 +23,8 @@ Row = list[Span]
 
 
 def framed_tables(spans: Sequence[Span], rules: Sequence[Rule], longest: float) -> list[Table]:
-    """Tables between lines of one width; `longest` is the page's longer side in pixels. Running text in columns is none."""
+    """Tables between lines of one width; `longest` is the page's longer side in pixels. Running text in columns is none, and only
+    a table with a line under its head may have a column of it."""
     near = NEAR * longest
     every = sorted(strokes([r for r in rules if r.horizontal], near))
     found = (_table(box, spans, every) for stack in _stacks(every, near) for box in _frames(stack, spans))
@@ -71,7 +73,8 @@ def _table(frame: Rect, spans: Sequence[Span], every: Sequence[Stroke]) -> Table
         return None
     edges = _edges(rows)
     columns = list(zip([frame[0], *edges], [*edges, frame[2]], strict=True))
-    if not edges or sum(_reads_on(inside, column) for column in columns) > 1:
+    headed = any(frame[1] < s.y < frame[3] and s.right - s.left > WHOLE * (frame[2] - frame[0]) for s in every)
+    if not edges or sum(_reads_on(inside, column) for column in columns) > headed:
         return None
     cells = [cell for at, row in enumerate(rows) for cell in _cells(at, row, edges, every)]
     return Table(bounds([frame, *(s.box for s in inside)]), tuple(cells), tuple(inside))

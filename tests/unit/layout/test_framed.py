@@ -57,6 +57,15 @@ def test_columns_full_of_numbers_are_no_running_text() -> None:
     assert found.kind == "table" and found.text.count("<tr>") == 8
 
 
+def test_the_edges_of_a_sheet_are_no_lines_of_a_table() -> None:
+    words = "the quick brown fox jumps over lazy dogs and goes home again to sleep until the sun is up"
+    left = [span(words[r : r + 40].strip(), 100.0, 160 + 26.0 * r) for r in range(14)]
+    right = [span(f"x{r} = {r} y", 600.0, 160 + 26.0 * r) for r in range(14)]
+    rules = [line(140), line(540)]
+    assert "table" not in [r.kind for r in analyse([*left, *right], SIZE, rules=rules)]
+    assert "table" in [r.kind for r in analyse([*left, *right], SIZE, rules=[*rules, line(180)])]
+
+
 def test_lines_around_a_page_with_a_table_in_it_are_no_table() -> None:
     words = "the quick brown fox jumps over lazy dogs and goes home again to sleep until the sun is up"
     beside = [span(words[r : r + 42].strip(), 480.0, 160 + 26.0 * r) for r in range(14)]
