@@ -15,7 +15,7 @@ from ocrtune.layout.formulas import is_numbered_by
 from ocrtune.layout.framed import framed_tables
 from ocrtune.layout.grids import ruled_tables
 from ocrtune.layout.kinds import kinds
-from ocrtune.layout.lines import Line, build_lines, levelled, pieces
+from ocrtune.layout.lines import Line, build_lines, bulleted, levelled, pieces
 from ocrtune.layout.margins import margins
 from ocrtune.layout.parts import Rect, Rule, Span, area, bounds, covers, mirrored, overlap, shared, within
 from ocrtune.layout.reading import halves, order, turned
@@ -69,7 +69,7 @@ def _parts(
     spans: Sequence[Span], size: Size, rules: Sequence[Rule], pictures: Sequence[Rect], formulas: Sequence[Rect]
 ) -> list[_Part]:
     written = sorted(
-        (piece for s in levelled([s for s in spans if s.text.strip()]) for piece in pieces(s)),
+        (piece for s in bulleted(levelled([s for s in spans if s.text.strip()])) for piece in pieces(s)),
         key=lambda s: (s.box, s.text, s.size),
     )
     rules = [rule for rule in rules if not _is_stroke(rule, written)]

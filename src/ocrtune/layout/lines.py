@@ -22,6 +22,8 @@ EVEN, UNEVEN = 1.3, 1.5  # ratios of the widest to the least gap, and word, of a
 SPREAD = 2.5  # letter heights between the words of such a line, at most
 STRETCHED = 0.6  # of the gap between two pieces: where gaps between their words are as wide, they are one stretched line
 MARK_GAP = 5.0  # letter heights between the mark of a list and its text
+MARK_OFF = 0.25  # letter heights by which marks of one list, and the texts after them, stand off a common edge
+MISREAD = frozenset("¢©®°«»¤¥ec")  # what recognition takes dots of lists for
 BULLET = re.compile(r"[•‣▪▫◦●○■□◆◇►▶➢➤✓✔★☆❖·∙–—*-]|\uf0b7|o(?=\s)")
 NUMBER = re.compile(r"\(?(\d{1,3}|[a-zа-я]|[ivx]{1,4}|[①-⑳])[.)．、]|[①-⑳]|\[\d{1,3}\]|[(（][一二三四五六七八九十\d]{1,3}[)）]")
 CAPTION = re.compile(
@@ -107,6 +109,27 @@ def levelled(spans: Sequence[Span]) -> list[Span]:
         noise = max(NOISE, 1 + NOISE_PIXELS / max(middle, 1e-6))
         levels |= {size: middle for size in sizes if size not in levels and middle / noise <= size <= middle * noise}
     return [span._replace(size=levels[span.size]) for span in spans]
+
+
+def bulleted(spans: Sequence[Span]) -> list[Span]:
+    """Spans with the dots of lists that were read as letters put right: they stand exactly where other items have their dots."""
+    dots = [s for s in spans if len(s.words) > 1 and BULLET.fullmatch(s.words[0].text)]
+
+    def is_dot(span: Span) -> bool:
+        if len(span.words) < 2 or span.words[0].text not in MISREAD or span.words[0].confidence is None:
+            return False
+        near = MARK_OFF * span.size
+        peers = [
+            dot for dot in dots if all(abs(a.box[0] - b.box[0]) < near for a, b in zip(dot.words[:2], span.words, strict=False))
+        ]
+        return len(peers) >= 2
+
+    return [_with_dot(span) if is_dot(span) else span for span in spans]
+
+
+def _with_dot(span: Span) -> Span:
+    words = (span.words[0]._replace(text="•"), *span.words[1:])
+    return span._replace(text=" ".join(w.text for w in words), words=words)
 
 
 def pieces(span: Span) -> list[Span]:

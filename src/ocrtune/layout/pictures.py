@@ -187,7 +187,7 @@ def _in_paragraph(span: Span, spans: Sequence[Span]) -> bool:
         other is not span
         and (len(other.text) > LONGEST_LABEL or (wordy and _is_wordy(other)))
         and abs(other.box[0] - span.box[0]) < 2.5 * span.size
-        and abs(other.box[1] - span.box[1]) < 2.0 * span.size
+        and abs(other.box[1] - span.box[1]) < 2.0 * max(span.size, other.size)
         for other in spans
     )
 

@@ -162,6 +162,22 @@ def test_items_with_bullets_hang_together_with_their_lines(paragraph: Setter) ->
     assert all(r.text.startswith("• ") and r.text.count("\n") == 1 for r in regions[1:])
 
 
+def read_item(mark: str, text: str, top: float, *, after: float = 30.0) -> Span:
+    words = (SpanWord(mark, (100, top, 110, top + 20), 0.9), SpanWord(text, (100 + after, top, 300, top + 20), 0.9))
+    return Span(f"{mark} {text}", (100, top, 300, top + 20), 20.0, words=words)
+
+
+def test_dots_of_a_list_that_were_read_as_letters_are_dots() -> None:
+    marks = [("•", "Copyright"), ("¢", "Family"), ("•", "Litigation"), ("e", "Employment")]
+    spans = [read_item(mark, text, 100 + 30.0 * at) for at, (mark, text) in enumerate(marks)]
+    assert seen(analyse(shuffled(spans), A4)) == [("list-item", f"• {text}") for _, text in marks]
+
+
+def test_a_short_word_where_no_dot_can_be_stays() -> None:
+    spans = [read_item("•", "Copyright", 100), read_item("•", "Family", 130), read_item("e", "Famiglia", 160, after=18.0)]
+    assert "e Famiglia" in " ".join(text for _, text in seen(analyse(spans, A4)))
+
+
 def test_numbered_items_are_a_list_and_a_number_alone_is_not(paragraph: Setter) -> None:
     items = [line(f"{n}. item of a list with some more words", 120, 300 + 26 * n) for n in range(1, 5)]
     assert [r.kind for r in analyse([*paragraph(100, 200, 800, 3), *items], A4)] == ["text"] + ["list-item"] * 4
