@@ -7,7 +7,7 @@ import unicodedata
 from itertools import pairwise
 
 FITS = 0.75  # of the widest line: a line that ends earlier although the next word had room was ended on purpose
-ITEM = re.compile(r"(?:[-+*•·▪◦‣–—]|\(?\d{1,3}[.)]|\(?[^\W\d_][)])\s")
+ITEM = re.compile(r"(?:[-+*•·▪◦‣»›–—]|\(?\d{1,3}[.)]|\(?[^\W\d_][)])\s")
 HYPHENATED = re.compile(r"[^\W_][-‐]\Z")
 BLANK = re.compile(r"\n\s*\n\s*")
 

@@ -12,7 +12,7 @@ from ocrtune.exporters._flow import one_line
 
 AROUND = ("page-header", "page-footer")
 NUMBERED = re.compile(r"\d{1,9}[.)]\s+")
-BULLET = re.compile(r"[-*+•·▪◦‣–—]\s+")
+BULLET = re.compile(r"[-*+•·▪◦‣»›–—]\s+")
 
 MARKS = {"picture": "", "formula": "f"}  # before the number in the names of figures
 INK = 0.75  # of the letter size is the height of the usual word's ink

@@ -233,8 +233,8 @@ def _clauses(chain: Sequence[Line]) -> set[int]:
 
 
 def _is_dash_inside(chain: Sequence[Line], at: int) -> bool:
-    """A dash that a line happens to begin with, in the middle of a sentence."""
-    if chain[at].text[0] not in "–—-·∙":
+    """A dash, or the end of a quotation, that a line happens to begin with in the middle of a sentence."""
+    if chain[at].text[0] not in "–—-·∙»›":
         return False
     others = sum(line.text[0] == chain[at].text[0] for line in chain)
     return others < 2 and chain[at].box[0] < chain[at - 1].box[0] + 0.3 * chain[at].size if at else False

@@ -17,6 +17,7 @@ LEAST_FILLED = 0.2  # of the cells: fewer with text are a chart or squared paper
 LEAST_ROWS = 3  # lines in the first column of a row that may be several rows
 MOSTLY_FILLED, MOSTLY_DRAWN = 0.4, 0.42  # of the cells, of the walls between them: for what looks like a picture
 WHOLE, NAMED = 0.9, 0.8  # of the walls are drawn, of the rows have text in the first column: a form that nobody filled in yet
+SHORTEST, WORDED = 3, 16  # letters of a word; cells with words that no chart has
 MOST_LINES = 10  # in the usual cell: more are the columns of a newspaper with rules between them
 
 Place = tuple[int, int]
@@ -77,7 +78,7 @@ def _table(spans: Sequence[Span], rules: Sequence[Rule], near: float, *, strict:
     pieces = _merged(walls)
     cells = [_cell(piece, homes) for piece in pieces]
     filled = [cell for cell in cells if cell.spans]
-    if len(cells) < 3 or not (_is_filled(filled, len(cells), strict=strict) or _is_form(filled, walls)):
+    if len(cells) < 3 or not (_is_filled(filled, len(cells), strict=strict) or _is_form(filled, walls) or _is_worded(filled)):
         return None
     if median(len(build_lines(cell.spans)) for cell in filled) > MOST_LINES:
         return None
@@ -94,6 +95,12 @@ def _is_form(filled: Sequence[Cell], walls: _Walls) -> bool:
     rows = walls.size[0]
     named = sum(cell.column == 0 and any(c.isalpha() for c in cell.text) for cell in filled)
     return rows >= LEAST_ROWS and walls.drawn >= WHOLE and named >= NAMED * rows
+
+
+def _is_worded(filled: Sequence[Cell]) -> bool:
+    """Whether so many cells have words that it is a form, however much is empty: a chart has numbers and a few names."""
+    words = [cell for cell in filled if sum(map(str.isalpha, cell.text)) >= SHORTEST]
+    return len(words) >= WORDED and len({cell.column for cell in words}) > 2 and len({cell.row for cell in words}) > 2
 
 
 def _edges(places: Sequence[float], ends: tuple[float, float], near: float) -> list[float]:

@@ -23,8 +23,8 @@ SPREAD = 2.5  # letter heights between the words of such a line, at most
 STRETCHED = 0.6  # of the gap between two pieces: where gaps between their words are as wide, they are one stretched line
 MARK_GAP = 5.0  # letter heights between the mark of a list and its text
 MARK_OFF = 0.25  # letter heights by which marks of one list, and the texts after them, stand off a common edge
-MISREAD = frozenset("¢©®°«»¤¥ec")  # what recognition takes dots of lists for
-BULLET = re.compile(r"[•‣▪▫◦●○■□◆◇►▶➢➤✓✔★☆❖·∙–—*-]|\uf0b7|o(?=\s)")
+MISREAD = frozenset("¢©®°«¤¥ec")  # what recognition takes dots of lists for
+BULLET = re.compile(r"[•‣▪▫◦●○■□◆◇►▶➢➤✓✔★☆❖»›·∙–—*-]|\uf0b7|o(?=\s)")
 NUMBER = re.compile(r"\(?(\d{1,3}|[a-zа-я]|[ivx]{1,4}|[①-⑳])[.)．、]|[①-⑳]|\[\d{1,3}\]|[(（][一二三四五六七八九十\d]{1,3}[)）]")
 CAPTION = re.compile(
     r"((extended data |supplementary )?(figure|fig\.?|table|tab\.?|chart|scheme|plate|diagram|photo|map|box|"

@@ -173,6 +173,14 @@ def test_dots_of_a_list_that_were_read_as_letters_are_dots() -> None:
     assert seen(analyse(shuffled(spans), A4)) == [("list-item", f"• {text}") for _, text in marks]
 
 
+def test_pointed_marks_begin_items_and_quotations_that_end_do_not(paragraph: Setter) -> None:
+    items = [line("» Colleges and universities", 100, 200), line("near the harbour", 120, 226), line("» Schools", 100, 252)]
+    assert [kind for kind, _ in seen(analyse(items, A4))] == ["list-item", "list-item"]
+    quoted = paragraph(100, 200, 800, 4)
+    quoted[2] = quoted[2]._replace(text="» " + quoted[2].text)
+    assert [kind for kind, _ in seen(analyse(quoted, A4))] == ["text"]
+
+
 def test_a_short_word_where_no_dot_can_be_stays() -> None:
     spans = [read_item("•", "Copyright", 100), read_item("•", "Family", 130), read_item("e", "Famiglia", 160, after=18.0)]
     assert "e Famiglia" in " ".join(text for _, text in seen(analyse(spans, A4)))

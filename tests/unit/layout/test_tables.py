@@ -81,6 +81,14 @@ def test_a_form_that_nobody_filled_in_is_a_table() -> None:
     assert not tables(spans[:2], rules=grid(xs, ys))
 
 
+def test_a_grid_with_words_in_it_is_a_table_though_somebody_saw_a_picture_there() -> None:
+    xs, ys = [100.0 + 80 * n for n in range(7)], [200.0 + 40 * n for n in range(12)]
+    spans = [cell("Name", 110 + 80 * c, 210 + 40 * r) for r in (0, 4, 8) for c in range(6)]
+    (table,) = tables(spans, rules=grid(xs, ys), pictures=[(140, 300, 500, 600)])  # type: ignore[arg-type]
+    assert table.text.count("<tr>") == 11
+    assert not tables(spans[:6], rules=grid(xs, ys), pictures=[(140, 300, 500, 600)])  # type: ignore[arg-type]
+
+
 def test_a_frame_around_text_and_the_axes_of_a_chart_are_no_tables(paragraph: Setter) -> None:
     assert not tables(paragraph(120, 220, 700, 5), rules=grid((100, 900), (200, 400)))
     ticks = [Rule((90, y, 110, y + 2)) for y in range(300, 700, 100)] + [Rule((x, 690, x + 2, 710)) for x in range(200, 800, 100)]
