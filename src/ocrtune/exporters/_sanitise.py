@@ -37,7 +37,11 @@ ATTRIBUTES = {
 SCHEMES = {"http", "https", "mailto"}
 LONGEST_FORMULA = 4000  # characters; longer ones are a loop of the model
 
+DEEPEST = 64  # elements within each other; a table in a cell has four levels, a matrix within fractions a dozen
+VOID = frozenset({"br", "hr"})
+
 TAG = re.compile(r"<(?=[A-Za-z/!?])")
+CLEAN_TAG = re.compile(r"""<(/?)([a-z][a-z0-9]*)(?:[^<>"]|"[^"]*")*>""")
 SPAN = r"""(?:\s+(?:rowspan|colspan)\s*=\s*(?:"\s*\d{1,4}\s*"|'\s*\d{1,4}\s*'|\d{1,4}))*"""
 SAFE_TAG = re.compile(
     rf"</?(?:{'|'.join(sorted(INLINE))}|caption|thead|tbody|tfoot|table|tr)\s*/?>|<t[dh]{SPAN}\s*/?>|</t[dh]\s*>", re.IGNORECASE
@@ -92,12 +96,14 @@ def clean(fragment: str, *, inline: bool = False) -> str:
     import nh3
 
     tags = INLINE if inline else INLINE | TABLE | BLOCKS | MATH
-    return nh3.clean(
-        fragment,
-        tags=set(tags),
-        attributes={tag: allowed for tag, allowed in ATTRIBUTES.items() if tag in tags},
-        url_schemes=SCHEMES,
-        link_rel="noopener noreferrer nofollow",
+    return _shallow(
+        nh3.clean(
+            fragment,
+            tags=set(tags),
+            attributes={tag: allowed for tag, allowed in ATTRIBUTES.items() if tag in tags},
+            url_schemes=SCHEMES,
+            link_rel="noopener noreferrer nofollow",
+        )
     )
 
 
@@ -106,7 +112,26 @@ def clean_table(fragment: str) -> str:
     import nh3
 
     attributes = {"td": {"colspan", "rowspan"}, "th": {"colspan", "rowspan"}}
-    return nh3.clean(fragment, tags=set(INLINE | TABLE | {"p", "ul", "ol", "li"}), attributes=attributes)
+    return _shallow(nh3.clean(fragment, tags=set(INLINE | TABLE | {"p", "ul", "ol", "li"}), attributes=attributes))
+
+
+def _shallow(fragment: str) -> str:
+    """Clean HTML without the tags that are nested deeper than any page nests them: a model that never closes its tables makes
+    thousands of levels, in which browsers and pandoc take a square or a cube of the time."""
+    if fragment.count("</") <= DEEPEST:
+        return fragment
+    depth = 0
+
+    def kept(tag: re.Match[str]) -> str:
+        nonlocal depth
+        if tag[2] in VOID:
+            return tag[0]
+        depth += 0 if tag[1] else 1
+        too_deep = depth > DEEPEST
+        depth -= 1 if tag[1] else 0
+        return " " if too_deep else tag[0]
+
+    return CLEAN_TAG.sub(kept, fragment)
 
 
 def mathml(latex: str, *, display: bool) -> str:

@@ -32,17 +32,25 @@ class Xlsx:
 
     def export(self, document: Document, stem: str) -> Iterator[Artefact]:
         with extra("export"):
-            from openpyxl import Workbook
+            book = _book()
         found = tables(document)
         if not found:
             return
-        book = Workbook()
-        book.remove(book.active)
         for table in found:
             _fill(book.create_sheet(f"{table.page:04d}-{table.number}"), table.grid)
         buffer = io.BytesIO()
         book.save(buffer)
         yield Artefact(f"{stem}.xlsx", buffer.getvalue())
+
+
+def _book() -> Any:
+    """A workbook without sheets. Their names are different anyway: to look at all of them for each new one takes minutes for the
+    thousands of tables of a book, or of a model that runs in circles."""
+    from openpyxl import Workbook
+
+    book: Any = type("Book", (Workbook,), {"sheetnames": ()})()
+    book.remove(book.active)
+    return book
 
 
 def _fill(sheet: Any, grid: Grid) -> None:

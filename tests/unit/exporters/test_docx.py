@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import re
 import shutil
+import time
 import zipfile
 from pathlib import Path
 
@@ -59,6 +60,14 @@ def test_pandoc_reads_no_file_for_a_hostile_model(tmp_path: Path) -> None:
     assert not [name for name in found if name.startswith("word/media/")]
     targets = re.findall(r'Target="(\w+:[^"]*)"', found["word/_rels/document.xml.rels"].decode())
     assert not [target for target in targets if target.startswith("file")]
+
+
+@pandoc
+def test_thousands_of_tables_that_a_model_never_closed_are_written_at_once() -> None:
+    region = Region(kind="table", markup="html", text="".join(f"<table><tr><td>n{n}" for n in range(3000)))
+    start = time.monotonic()
+    document = parts(Page(number=1, regions=(region,)))["word/document.xml"].decode()
+    assert "n2999" in document and time.monotonic() - start < 60  # with all of their levels pandoc takes hours
 
 
 def test_without_pandoc_the_error_says_how_to_get_it(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

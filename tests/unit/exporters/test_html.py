@@ -14,6 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ocrtune.core import Page, Region
+from ocrtune.exporters import _sanitise
 from ocrtune.options import ExportOptions
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
@@ -189,3 +190,51 @@ def test_pages_are_files_too_where_asked_for() -> None:
 
 def test_failed_pages_show_as_failed() -> None:
     assert '<p class="problem" dir="auto">timeout: &lt;none&gt;</p>' in html(Page(number=3, problems=("timeout: <none>",)))
+
+
+class Levels(HTMLParser):
+    """How deep elements are nested, and the words; fails where tags are not in pairs."""
+
+    def __init__(self, fragment: str) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.deepest = 0
+        self.words = ""
+        self.feed(fragment)
+        self.close()
+        assert not self.open
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        if tag not in _sanitise.VOID:
+            self.open.append(tag)
+        self.deepest = max(self.deepest, len(self.open))
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+    def handle_data(self, data: str) -> None:
+        self.words += data
+
+
+@given(
+    st.lists(
+        st.sampled_from(
+            ["<table>", "<tr>", "<td>", "</td>", "</table>", "<b>", "</b>", "<br>", "<ul><li>", "x", '<td colspan="2">']
+        ),
+        max_size=400,
+    )
+)
+def test_cleaned_html_is_no_deeper_than_pages_are_and_loses_no_word(parts: list[str]) -> None:
+    found = Levels(_sanitise.clean("".join(parts)))
+    assert found.deepest <= _sanitise.DEEPEST and found.words.count("x") == parts.count("x")
+
+
+def test_a_table_in_a_table_in_a_table_keeps_its_tags() -> None:
+    text = "<table><tbody><tr><td>" * 10 + "x" + "</td></tr></tbody></table>" * 10
+    assert _sanitise.clean_table(text) == text
+
+
+def test_tables_that_were_never_closed_are_as_deep_as_pages_are() -> None:
+    found = Levels(_sanitise.clean_table("".join(f"<table><tr><td>n{n}" for n in range(3000))))
+    assert found.deepest == _sanitise.DEEPEST
+    assert found.words.count("n") == 3000
