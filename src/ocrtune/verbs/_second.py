@@ -9,7 +9,8 @@ from collections.abc import Iterator, Sequence
 from typing import Literal
 
 from ocrtune.contracts import Dialect, Engine
-from ocrtune.core import Prediction, Region, Sample
+from ocrtune.core import Box, Prediction, Region, Sample
+from ocrtune.core.document import Point
 from ocrtune.errors import OcrtuneError
 from ocrtune.inference import predictions
 from ocrtune.options import EngineOptions
@@ -20,6 +21,7 @@ from ocrtune.verbs.score import decode
 log = logging.getLogger("ocrtune")
 
 SUFFIX = "~second"
+Turn = Literal[0, 90, 180, 270]
 
 
 class Second:
@@ -54,15 +56,18 @@ class Second:
             self._news.wait_for(lambda: self._over or sample_id in self._replies)
             return self._replies.get(sample_id)
 
-    def turn(self, sample_id: str) -> Literal[0, 90, 180, 270]:
+    def turn(self, sample_id: str) -> Turn:
         """By how much the second reader turned the page to read it."""
         reply = self.take(sample_id)
         return 0 if reply is None else reply.turn
 
-    def regions(self, sample_id: str) -> tuple[Region, ...]:
-        """What the second reader found on the page, once it was turned."""
+    def regions(self, sample_id: str, seen: Turn = 0) -> tuple[Region, ...]:
+        """What the second reader found on the page, at its place on the page when that is turned by `seen`."""
         reply = self.take(sample_id)
-        return () if reply is None else decode(reply, self.dialect).regions
+        if reply is None:
+            return ()
+        back = (reply.turn - seen) % 360
+        return tuple(_turned_back(region, back) for region in decode(reply, self.dialect).regions)
 
     def text(self, sample_id: str) -> str:
         return "\n".join(region.text for region in self.regions(sample_id)).strip()
@@ -83,6 +88,24 @@ class Second:
             with self._news:
                 self._over = True
                 self._news.notify_all()
+
+
+def _turned_back(region: Region, turn: int) -> Region:
+    """A region of a page that was turned `turn` degrees clockwise, on the page before that."""
+    if turn == 0:
+        return region
+    words = region.words and tuple(word.model_copy(update={"box": _back(word.box, turn)}) for word in region.words)
+    return region.model_copy(update={"box": region.box and _back(region.box, turn), "words": words})
+
+
+def _back(box: Box, turn: int) -> Box:
+    def place(x: float, y: float) -> Point:
+        return {90: (y, 1 - x), 180: (1 - x, 1 - y), 270: (1 - y, x)}[turn]
+
+    one, other = place(box.left, box.top), place(box.right, box.bottom)
+    polygon = box.polygon and tuple(place(*point) for point in box.polygon)
+    found = Box.from_pixels((*one, *other), 1, 1)
+    return found.model_copy(update={"polygon": polygon})
 
 
 @contextlib.contextmanager

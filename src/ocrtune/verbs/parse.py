@@ -134,11 +134,11 @@ def _leaves(config: Config, asked: Reader, sheets: Sequence[Sheet], into: RunDir
 
 
 def _reference(second: Second | None, tried: Try, dialect: Dialect) -> Sequence[Region]:
-    """What there is to hold the reading against; nothing where it is the second reading itself, the model was asked for no text,
-    or the two saw the page in different ways up."""
+    """What there is to hold the reading against; nothing where it is the second reading itself, or the model was asked for no
+    text."""
     if second is None or tried.engine == second.engine.name or "read" not in dialect.tasks:
         return ()
-    return second.regions(tried.sample_id) if second.turn(tried.sample_id) == tried.prediction.turn else ()
+    return second.regions(tried.sample_id, tried.prediction.turn)
 
 
 def _placed(tried: Try, box: Box | None) -> Try:
