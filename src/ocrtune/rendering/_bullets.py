@@ -15,10 +15,11 @@ MOST = 400  # dots on a page: more are a drawing
 
 
 def bulleted(lines: Sequence[Line], dots: Sequence[Rect]) -> list[Line]:
-    """The lines, with a bullet before those that follow one. Two of them stand below each other, or are as large as two that do:
-    a dot alone is a point of a drawing."""
+    """The lines, with a bullet before those that follow one. Two of them stand below each other, are as large as two that do, or
+    one is the only dot of its page: others are points of a drawing."""
     marks = dict(_marked(lines, dots)) if len(dots) <= MOST else {}
-    sure = [at for at in marks if any(_aligned(marks[at], marks[o], lines[at].height) for o in marks if o != at)]
+    listed = [at for at in marks if any(_aligned(marks[at], marks[o], lines[at].height) for o in marks if o != at)]
+    sure = list(marks) if len(dots) == 1 else listed
     sizes = [marks[at][3] - marks[at][1] for at in sure]
     out = list(lines)
     for at, dot in marks.items():
@@ -34,10 +35,7 @@ def _marked(lines: Sequence[Line], dots: Sequence[Rect]) -> list[tuple[int, Rect
     for dot in dots:
         row = [at for at, line in enumerate(lines) if line.upright and line.box[1] < (dot[1] + dot[3]) / 2 < line.box[3]]
         near = sorted((_gap(lines[at].box, dot), at) for at in row)
-        alone = (
-            sum(_gap(other, dot) < NEAR * (dot[3] - dot[1]) and other[1] < dot[3] and dot[1] < other[3] for other in dots) == 1
-        )
-        if not near or not alone:
+        if not near or not _is_alone(dot, dots):
             continue
         gap, at = near[0]
         height, high = lines[at].height, dot[3] - dot[1]
@@ -45,6 +43,12 @@ def _marked(lines: Sequence[Line], dots: Sequence[Rect]) -> list[tuple[int, Rect
         if free and 0 < gap < NEAR * height and HIGH[0] * height < high < HIGH[1] * height:
             out.append((at, dot))
     return out
+
+
+def _is_alone(dot: Rect, dots: Sequence[Rect]) -> bool:
+    """Whether no other dot stands close in its row, as in a dotted line."""
+    near = NEAR * (dot[3] - dot[1])
+    return sum(_gap(other, dot) < near and other[1] < dot[3] and dot[1] < other[3] for other in dots) == 1
 
 
 def _gap(one: Rect, other: Rect) -> float:

@@ -130,10 +130,19 @@ def test_bullets_drawn_as_shapes_begin_their_lines(style: str, sheet: FPDF, tmp_
     assert lines == ["• Revenue grew by 12 %", "• Costs fell by 3 %", "• mostly of energy"]
 
 
+def test_a_list_of_one_item_has_the_only_dot_of_its_page(sheet: FPDF, tmp_path: Path) -> None:
+    assert dotted(sheet, ((88, 96),), tmp_path / "a.pdf")[0] == "• Revenue grew by 12 %"
+
+
 @pytest.mark.parametrize(
     "dots",
-    [((88, 96),), ((88, 96), (60, 116)), tuple((88 - 7 * n, y) for n in range(5) for y in (96, 116)), ((30, 96), (30, 116))],
-    ids=["one", "out of line", "in rows", "far off"],
+    [
+        ((88, 96), (300, 400)),
+        ((88, 96), (60, 116)),
+        tuple((88 - 7 * n, y) for n in range(5) for y in (96, 116)),
+        ((30, 96), (30, 116)),
+    ],
+    ids=["one of two", "out of line", "in rows", "far off"],
 )
 def test_other_dots_are_no_bullets(dots: tuple[tuple[float, float], ...], sheet: FPDF, tmp_path: Path) -> None:
     assert not any("•" in text for text in dotted(sheet, dots, tmp_path / "a.pdf"))
