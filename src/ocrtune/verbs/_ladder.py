@@ -27,7 +27,12 @@ log = logging.getLogger("ocrtune")
 Rescue = Literal["temperature", "pixels", "plain", "grounding", "fallback"]
 TEMPERATURE = 0.4  # enough to leave a loop, too little to invent
 SHRINK = 0.7  # of both sides: half the pixels
-PLAINER = {"layout": "dots-ocr", "markdown": "plain"}  # a dialect that asks for less, by the one that failed
+PIECEWISE = frozenset({"layout", "dots-web", "dots-ocr"})  # dialects of models that can read a page region by region
+PLAINER = {
+    "layout": "dots-ocr",
+    "dots-web": "dots-ocr",
+    "markdown": "plain",
+}  # a dialect that asks for less, by the one that failed
 HOPELESS = frozenset({"unreadable image", "no prompt"})  # failures that no other way of asking changes
 GONE = frozenset({"connection", "not asked", "no answer"})  # nobody is there to be asked in another way
 Turn = Literal[0, 90, 180, 270]
@@ -161,7 +166,7 @@ def _climb(rung: Rescue, rules: Rules, asked: Reader, pending: Sequence[Sample],
         elif rung == "plain" and rules.whole and (name := _plainer(asked.dialect.name)) is not None:
             plain = Reader(asked.engine, DIALECTS.get(name)())
             yield from _ask(_Way(rung, f"in the dialect {name}", plain), rules, pending, into)
-        elif rung == "grounding" and rules.whole and asked.dialect.name == "layout":
+        elif rung == "grounding" and rules.whole and asked.dialect.name in PIECEWISE:
             yield from _by_region(rules, asked, pending, into)
         elif rung == "fallback" and rules.whole and second is not None:
             yield from _second_hand(pending, second)

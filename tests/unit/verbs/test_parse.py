@@ -143,6 +143,20 @@ def test_the_ladder_is_climbed_once_and_every_attempt_has_its_reason(parsed: Par
     assert asked == ["a/0001", "a/0001~temperature", "a/0001~pixels", "a/0001~plain", "a/0001~layout-only"]
 
 
+@pytest.mark.parametrize(
+    ("dialect", "rungs"),
+    [("dots-web", ["plain", "layout-only"]), ("dots-ocr", ["layout-only"]), ("markdown", ["plain"]), ("dots-scene", [])],
+)
+def test_a_dialect_is_climbed_down_from_as_far_as_its_models_can(
+    parsed: Parse, tmp_path: Path, dialect: str, rungs: list[str]
+) -> None:
+    run, _ = parsed(
+        write_image(tmp_path / "a.png"), model="text:" + "ab " * 300, dialect=dialect, ladder=["plain", "grounding", "fallback"]
+    )
+    asked = [p.sample_id for p in run.read("predictions.jsonl", Prediction)]
+    assert asked == ["a/0001", *(f"a/0001~{rung}" for rung in rungs)]
+
+
 def test_pages_come_one_by_one_and_stopping_early_is_resumed(tmp_path: Path) -> None:
     config = Config(inputs=(str(write_pdf(tmp_path / "a.pdf", "1", "2", "3")),), engine="echo", model="text:x", formats=("txt",),
                     check=False, dpi=40)  # fmt: skip
