@@ -192,6 +192,14 @@ def test_boxes_are_drawn_on_the_picture_whose_they_are(tmp_path: Path) -> None:
     assert "tuned: &lt;table&gt;" in page
 
 
+def test_a_reading_without_a_reference_is_not_called_invented() -> None:
+    first = view([0.8] * 6, [0.1] * 6, text="read")
+    for reference, marked in ((None, False), ("", True)):
+        page = render("Demo", [first._replace(pages=[p._replace(reference=reference) for p in first.pages])])
+        checked(page)
+        assert ("<ins>read</ins>" in page) == marked
+
+
 def test_charts_are_files_that_need_no_page() -> None:
     made = draw(view([0.8] * 20, [0.1] * 19 + [0.9]))
     assert sorted(made) == [f"{n}.{k}" for n in ("distribution", "intervals", "slices") for k in ("png", "svg")]

@@ -50,10 +50,12 @@ class Outline(NamedTuple):
 
 
 class PageView(NamedTuple):
+    """`reference` is None where there is no text to hold the readings against."""
+
     id: str
     group: str
     image: str | None
-    reference: str
+    reference: str | None
     base: Reading
     tuned: Reading
     outlines: Sequence[Outline] = ()
@@ -317,12 +319,15 @@ def _cards(pages: Sequence[PageView]) -> list[dict[str, Any]]:
             "page": page,
             "picture": thumbnail(page.image),
             "boxes": _boxes(page),
-            "reference": plain(page.reference),
-            "base": difference(page.reference, page.base.text),
-            "tuned": difference(page.reference, page.tuned.text),
+            "reference": plain(page.reference or ""),
+            **{tone: _marked(page.reference, read.text) for tone, read in (("base", page.base), ("tuned", page.tuned))},
         }
         for page in pages[:PAGES_SHOWN]
     ]
+
+
+def _marked(reference: str | None, text: str) -> Markup:
+    return plain(text) if reference is None else difference(reference, text)
 
 
 def _boxes(page: PageView) -> list[dict[str, Any]]:

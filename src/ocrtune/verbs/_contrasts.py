@@ -159,14 +159,14 @@ def _page(found: Pair, base: Result, tuned: Result, said: tuple[Mapping[str, Dec
     )
 
 
-def shown(sample: Sample, readings: Sequence[Decoded]) -> str:
+def shown(sample: Sample, readings: Sequence[Decoded]) -> str | None:
     """The reference that readings are held against on a page of the report: of several answers the one that a reading is nearest
-    to, of objects their texts, of key information its fields."""
+    to, of objects their texts, of key information its fields; None for what is none of these, such as a whole annotation."""
     if isinstance(sample.target, BoxesTarget):
         return "\n".join(region.text for region in sample.target.boxes if region.text)
     if isinstance(sample.target, FieldsTarget):
-        return _listed(sample.target.fields)
-    return min(_references(sample), key=lambda text: min(distance(text, one.text) for one in readings), default="")
+        return _listed(sample.target.fields) if any(one.fields for one in readings) else None
+    return min(_references(sample), key=lambda text: min(distance(text, one.text) for one in readings), default=None)
 
 
 def _listed(fields: Mapping[str, JsonValue]) -> str:
