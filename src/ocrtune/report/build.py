@@ -220,7 +220,7 @@ def _metric_rows(view: ComparisonView) -> list[dict[str, Any]]:
         {"name": metric_name(base.metric), "direction": base.direction, "base": base, "tuned": tuned[base.metric],
          "found": found, "tone": tones.get(found.verdict, "same") if found else "same"}
         for base in view.base.estimates
-        if base.metric in tuned
+        if base.metric in tuned and (base.mean is not None or tuned[base.metric].mean is not None)
         for found in (compared.get(base.metric),)
     ]  # fmt: skip
 
