@@ -53,6 +53,7 @@ def seen(visual: str) -> list[Glyph]:
         (".(" + "שלום"[::-1] + ") abc (def) " + "אב"[::-1], "אב abc (def) (שלום)."),
         ("peace is " + "שלום עולם"[::-1] + " here", "peace is שלום עולם here"),
         ("abc (" + "שלום"[::-1] + ") in text", "abc (שלום) in text"),
+        ("Peace (" + "שלום"[::-1] + "( in text f(x)", "Peace (שלום) in text f(x)"),
     ],
 )
 def test_a_row_is_read_from_the_right_but_for_latin_words_and_numbers(visual: str, read: str) -> None:

@@ -47,6 +47,7 @@ def logical(row: Sequence[Glyph], *, from_right: bool) -> list[Glyph]:
             turned += units[at : run.start()] + _turned(units[run.start() : run.end()], run[0], context)
             at = run.end()
         turned += units[at:]
+        turned = [_mirrored(turned, at) for at in range(len(turned))]
     return [glyph for unit in turned for glyph in unit]
 
 
@@ -70,7 +71,8 @@ def _units(row: Sequence[Glyph]) -> list[list[Glyph]]:
 def _is_twice(one: Glyph, other: Glyph) -> bool:
     """Whether a letter was painted over itself, for a bold look or a shadow."""
     shift = (other.cell[0] + other.cell[2] - one.cell[0] - one.cell[2]) / 2
-    return one.text == other.text and shift < 0.5 * (one.cell[2] - one.cell[0])
+    level = abs(other.box[1] - one.box[1]) < 0.1 * one.height
+    return one.text == other.text and level and shift < 0.5 * (one.cell[2] - one.cell[0])
 
 
 def _apart(mark: Glyph, letter: Glyph) -> tuple[float, float]:
