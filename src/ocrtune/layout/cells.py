@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from html import escape
 from typing import NamedTuple
 
-from ocrtune.layout.lines import build_lines, of_words
+from ocrtune.layout.lines import build_lines, is_bullet, is_wide, list_mark, of_words
 from ocrtune.layout.parts import Rect, Span, SpanWord, middle, overlap
+
+DIVIDED = re.compile(r"[^\W\d_]-$")  # a line that ends within a word
 
 
 class Cell(NamedTuple):
@@ -21,7 +24,18 @@ class Cell(NamedTuple):
 
     @property
     def text(self) -> str:
-        return " ".join(line.text for line in build_lines(self.spans))
+        """Its lines as one, words divided at a line's end joined; an item with a bullet begins a line of its own."""
+        out = ""
+        for line in (line.text for line in build_lines(self.spans)):
+            mark = list_mark(line)
+            if mark is not None and is_bullet(mark):
+                out += "\n" * bool(out)
+            elif DIVIDED.search(out) and line[0].islower():
+                out = out[:-1]
+            elif out and not (is_wide(out[-1]) and is_wide(line[0])):
+                out += " "
+            out += line
+        return out
 
 
 class Table(NamedTuple):
@@ -47,7 +61,8 @@ class Table(NamedTuple):
 
 def _tag(cell: Cell) -> str:
     spans = (f' rowspan="{cell.rows}"' if cell.rows > 1 else "") + (f' colspan="{cell.columns}"' if cell.columns > 1 else "")
-    return f"<td{spans}>{escape(cell.text, quote=False)}</td>"
+    text = escape(cell.text, quote=False).replace("\n", "<br>")
+    return f"<td{spans}>{text}</td>"
 
 
 def divided(span: Span, edges: Sequence[float], *, slack: float = 1.0) -> list[Span]:

@@ -98,7 +98,7 @@ def _is_heading(block: Block, body: Body) -> bool:
         return False
     if "=" in text or sum(letter.isalnum() for letter in text) < WORDY * sum(not letter.isspace() for letter in text):
         return False
-    if text.count(",") >= MOST_COMMAS and block.size < 2 * body.size:
+    if sum(text.count(comma) for comma in ",，、") >= MOST_COMMAS and block.size < 2 * body.size:
         return False
     if block.size >= LARGER * body.size:
         return len(text) > 1 and (len(block.lines) <= 3 or block.size >= MUCH_LARGER * body.size)

@@ -82,6 +82,17 @@ def test_a_form_that_nobody_filled_in_is_a_table() -> None:
     assert not tables(spans[:2], rules=grid(xs, ys))
 
 
+def test_lines_of_a_cell_are_one_but_for_items() -> None:
+    left = [cell("an agree-", 110, 205), cell("ment of both", 110, 230)]
+    right = [cell("• ages", 310, 205), cell("• higher", 310, 230), cell("income", 310, 255)]
+    lower = [cell("资产处置", 110, 305), cell("损益", 110, 330), cell("x", 310, 305)]
+    (table,) = tables([*left, *right, *lower], rules=grid((100, 300, 500), (200, 300, 400)))
+    assert table.text == (
+        "<table><tr><td>an agreement of both</td><td>• ages<br>• higher income</td></tr>"
+        "<tr><td>资产处置损益</td><td>x</td></tr></table>"
+    )
+
+
 def test_a_grid_with_words_in_it_is_a_table_though_somebody_saw_a_picture_there() -> None:
     xs, ys = [100.0 + 80 * n for n in range(7)], [200.0 + 40 * n for n in range(12)]
     spans = [cell("Name", 110 + 80 * c, 210 + 40 * r) for r in (0, 4, 8) for c in range(6)]
