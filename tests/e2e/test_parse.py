@@ -119,10 +119,22 @@ def test_a_page_that_loops_is_read_region_by_region_and_a_lost_region_is_named(t
     assert done.returncode == 0, done.stderr[-2000:]
     (leaf,) = leaves(tmp_path / "run")
     assert [(r.kind, r.text) for r in leaf.page.regions] == [("title", "A bright cold day"), ("text", "")]
-    assert leaf.page.problems == ("unread: 1 of 2 regions could not be read",) and leaf.page.ledger is not None
+    assert leaf.page.problems == ("unread: 1 of 2 regions could not be read by the model",) and leaf.page.ledger is not None
     assert [(a.step, a.finish) for a in leaf.page.ledger.attempts] == [
         (None, "loop"), ("layout only, then region by region", "stop"), ("one region", "stop"), ("one region", "loop"),
     ]  # fmt: skip
+
+
+def test_of_a_region_that_the_model_lost_the_second_reading_gives_the_words(tmp_path: Path) -> None:
+    laid = [{"bbox": [0, 0, 248, 120], "category": "Text"}, {"bbox": [20, 200, 220, 300], "category": "Text"}]
+    replies = {"Do not output the": json.dumps(laid), "[20, 200, 220, 300]": "Nothing of the kind"}
+    with Served(Behaviour(reply="<tr><td></td><td></td></tr>" * 400, replies=replies)) as server:
+        done = run(command(write_pdf(tmp_path / "a.pdf", 1), server, tmp_path / "run", "--ladder", "grounding,fallback"))
+    assert done.returncode == 0, done.stderr[-2000:]
+    (leaf,) = leaves(tmp_path / "run")
+    read = [r.text.replace("\n", " ") for r in leaf.page.regions]
+    assert read == ["Page 1: a bright cold day in April", "Nothing of the kind"]
+    assert leaf.page.problems == ("unread: 1 of 2 regions could not be read by the model",) and not leaf.page.missed
 
 
 def test_the_second_reading_places_the_words_of_a_model_and_finds_what_it_left_out(tmp_path: Path) -> None:

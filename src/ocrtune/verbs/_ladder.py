@@ -12,7 +12,7 @@ from typing import Literal, NamedTuple
 from pydantic import Field
 from rapidfuzz.distance import Indel
 
-from ocrtune.core import Attempt, Decoded, ImageRef, Prediction, Problem, Region, Sample, Usage
+from ocrtune.core import Attempt, Box, Decoded, ImageRef, Prediction, Problem, Region, Sample, Usage
 from ocrtune.errors import EngineError
 from ocrtune.inference import predictions
 from ocrtune.plugins import DIALECTS
@@ -167,7 +167,7 @@ def _climb(rung: Rescue, rules: Rules, asked: Reader, pending: Sequence[Sample],
             plain = Reader(asked.engine, DIALECTS.get(name)())
             yield from _ask(_Way(rung, f"in the dialect {name}", plain), rules, pending, into)
         elif rung == "grounding" and rules.whole and asked.dialect.name in PIECEWISE:
-            yield from _by_region(rules, asked, pending, into)
+            yield from _by_region(rules, asked, pending, second, into)
         elif rung == "fallback" and rules.whole and second is not None:
             yield from _second_hand(pending, second)
     except EngineError as error:
@@ -198,7 +198,8 @@ def _scaled(image: ImageRef, scale: float) -> ImageRef:
     )
 
 
-def _by_region(rules: Rules, asked: Reader, pending: Sequence[Sample], into: RunDir) -> Iterator[tuple[str, Try]]:
+def _by_region(rules: Rules, asked: Reader, pending: Sequence[Sample], second: Second | None,
+               into: RunDir) -> Iterator[tuple[str, Try]]:  # fmt: skip
     """Boxes and kinds first, which are short, then the text of each box by itself: a loop costs one region, not the page."""
     way = _Way("layout-only", "layout only, then region by region", Reader(asked.engine, DIALECTS.get("layout-only")()))
     laid = dict(_ask(way, rules, pending, into))
@@ -213,25 +214,29 @@ def _by_region(rules: Rules, asked: Reader, pending: Sequence[Sample], into: Run
         if region.kind != "picture" and region.box is not None
     ]
     if not parts:
-        yield from ((name, _joined(name, tried, {})) for name, tried in laid.items())
+        yield from ((name, _joined(name, tried, {}, ())) for name, tried in laid.items())
         return
     grounding = Reader(asked.engine, DIALECTS.get("dots-grounding")())
     replies = {p.sample_id: p for p in predictions(parts, grounding.dialect, grounding.engine, into, max_tokens=rules.max_tokens,
                                                    retries=rules.retries)}  # fmt: skip
     for name, tried in laid.items():
-        yield name, _joined(name, tried, replies)
+        known = () if second is None or "fallback" not in rules.ladder or second.turn(name) else second.regions(name)
+        yield name, _joined(name, tried, replies, known)
 
 
-def _joined(name: str, laid: Try, replies: Mapping[str, Prediction]) -> Try:
-    """The regions of the layout with the text of each."""
+def _joined(name: str, laid: Try, replies: Mapping[str, Prediction], known: Sequence[Region]) -> Try:
+    """The regions of the layout with the text of each; of those that were lost it is what is `known` to stand there."""
     regions: list[Region] = []
     said = [replies.get(f"{name}~{index}") for index in range(len(laid.decoded.regions))]
     for region, reply in zip(laid.decoded.regions, said, strict=True):
         text = reply.text if reply is not None and reply.finish == "stop" and reply.text else ""
-        regions.append(region.model_copy(update={"text": text, "markup": "markdown" if text else region.markup}))
+        changes = {"text": text, "markup": "markdown" if text else region.markup}
+        if reply is not None and reply.finish != "stop" and region.box is not None:
+            changes = {"text": _standing_in(region.box, known), "markup": "plain"}
+        regions.append(region.model_copy(update=changes))
     answered = [reply for reply in said if reply is not None]
     lost = sum(reply.finish != "stop" for reply in answered)
-    unread = [Problem(kind="unread", detail=f"{lost} of {len(answered)} regions could not be read")] if lost else []
+    unread = [Problem(kind="unread", detail=f"{lost} of {len(answered)} regions could not be read by the model")] if lost else []
     return laid._replace(
         decoded=laid.decoded.model_copy(update={"regions": tuple(regions), "problems": (*laid.decoded.problems, *unread)}),
         trouble="broken" if lost == len(answered) and any(r.kind != "picture" for r in regions) else None,
@@ -239,6 +244,21 @@ def _joined(name: str, laid: Try, replies: Mapping[str, Prediction]) -> Try:
         seconds=laid.seconds + sum(reply.seconds for reply in answered),
         usage=_sum([laid.usage, *(reply.usage for reply in answered)]),
     )
+
+
+def _standing_in(box: Box, known: Sequence[Region]) -> str:
+    """The words whose middles are in a box, a line for each of the regions that they belong to."""
+    lines = []
+    for region in known:
+        words = region.words or ()
+        inside = [word.text for word in words if _holds(box, word.box)]
+        lines.append(region.text if inside and len(inside) == len(words) else " ".join(inside))
+    return "\n".join(line for line in lines if line)
+
+
+def _holds(box: Box, word: Box) -> bool:
+    across, down = (word.left + word.right) / 2, (word.top + word.bottom) / 2
+    return box.left <= across <= box.right and box.top <= down <= box.bottom
 
 
 def _second_hand(pending: Sequence[Sample], second: Second) -> Iterator[tuple[str, Try]]:
