@@ -9,6 +9,7 @@ from typing import Any
 
 TURNED_OFF = re.compile(rb"(?<![\d.])3\s+Tr\b")
 INVISIBLE = 3
+MOST_PARSED = 8 << 20  # bytes of operators, which take fifty times as much memory as objects
 DEEPEST = 6  # forms inside of forms
 HIGHEST = 60  # nodes above a page; some trees are circles
 SHOWING = frozenset({"Tj", "TJ", "'", '"'})
@@ -49,40 +50,53 @@ def remove_hidden_text(page: Any, pdf: Any) -> bool:
         if stripped is not None:
             page.obj.Contents = pdf.make_stream(stripped)
             changed = True
-    return _strip_forms(page.obj.Resources, pdf, DEEPEST) or changed
+    return _Forms(pdf).strip(page.obj.Resources, DEEPEST) or changed
 
 
-def _strip_forms(resources: Any, pdf: Any, depth: int) -> bool:
-    """Forms with invisible text are replaced by copies without it, in `resources` only."""
-    from pikepdf import Name
+class _Forms:
+    """Forms with invisible text are replaced by copies without it. Each is looked at once, however often it is drawn: a few
+    forms that draw each other are billions of paths."""
 
-    changed = False
-    for name, form in list(_forms(resources)):
-        inside = form.get(Name.Resources)
-        deeper = depth > 0 and inside is not None and any(_hides(f, depth - 1) for _, f in _forms(inside))
+    def __init__(self, pdf: Any) -> None:
+        self._pdf = pdf
+        self._fresh: dict[tuple[int, int], Any] = {}
+
+    def strip(self, resources: Any, depth: int) -> bool:
+        """Whether there were any in `resources`, which are changed."""
+        changed = False
+        for name, form in list(_forms(resources)):
+            fresh = self._without(form, depth)
+            if fresh is not None:
+                resources.XObject[name] = fresh
+                changed = True
+        return changed
+
+    def _without(self, form: Any, depth: int) -> Any:
+        """The copy, None where there is nothing to take off."""
+        if form.objgen not in self._fresh:
+            self._fresh[form.objgen] = None  # it may draw itself
+            self._fresh[form.objgen] = self._copy(form, depth)
+        return self._fresh[form.objgen]
+
+    def _copy(self, form: Any, depth: int) -> Any:
+        from pikepdf import Dictionary, Name
+
         stripped = _stripped(form) if TURNED_OFF.search(_content(form)) else None
+        inside = form.get(Name.Resources)
+        deeper = False
+        if depth > 0 and isinstance(inside, Dictionary) and isinstance(inside.get(Name.XObject), Dictionary):
+            inside = copy.copy(inside)
+            inside.XObject = copy.copy(inside.XObject)
+            deeper = self.strip(inside, depth - 1)
         if stripped is None and not deeper:
-            continue
-        fresh = pdf.make_stream(stripped if stripped is not None else form.read_bytes())
+            return None
+        fresh = self._pdf.make_stream(stripped if stripped is not None else form.read_bytes())
         for key, value in form.stream_dict.items():
             if key not in ("/Length", "/Filter", "/DecodeParms"):
                 fresh.stream_dict[key] = value
         if deeper:
-            fresh.Resources = copy.copy(inside)
-            fresh.Resources.XObject = copy.copy(inside.XObject)
-            _strip_forms(fresh.Resources, pdf, depth - 1)
-        resources.XObject[name] = fresh
-        changed = True
-    return changed
-
-
-def _hides(form: Any, depth: int) -> bool:
-    from pikepdf import Name
-
-    if TURNED_OFF.search(_content(form)):
-        return True
-    inside = form.get(Name.Resources)
-    return depth > 0 and inside is not None and any(_hides(f, depth - 1) for _, f in _forms(inside))
+            fresh.Resources = inside
+        return fresh
 
 
 def _forms(resources: Any) -> Iterator[tuple[str, Any]]:
@@ -94,14 +108,21 @@ def _forms(resources: Any) -> Iterator[tuple[str, Any]]:
             yield name, entry
 
 
-def has_fonts(resources: Any, depth: int = DEEPEST) -> bool:
+def has_fonts(resources: Any) -> bool:
     """Whether anything on the page can show text."""
     from pikepdf import Dictionary, Name
 
-    fonts = resources.get(Name.Font) if isinstance(resources, Dictionary) else None
-    if isinstance(fonts, Dictionary) and len(fonts.keys()):
-        return True
-    return depth > 0 and any(has_fonts(form.get(Name.Resources), depth - 1) for _, form in _forms(resources))
+    seen: set[tuple[int, int]] = set()
+    left = [resources]
+    while left:
+        found = left.pop()
+        fonts = found.get(Name.Font) if isinstance(found, Dictionary) else None
+        if isinstance(fonts, Dictionary) and len(fonts.keys()):
+            return True
+        fresh = {form.objgen: form for _, form in _forms(found) if form.objgen not in seen}
+        seen |= fresh.keys()
+        left += [form.get(Name.Resources) for form in fresh.values()]
+    return False
 
 
 def _content(thing: Any) -> bytes:
@@ -120,6 +141,8 @@ def _stripped(thing: Any) -> bytes | None:
     """The content without what is shown invisibly; None where nothing is, or where it cannot be parsed."""
     from pikepdf import ContentStreamInstruction, Operator, PdfError, parse_content_stream, unparse_content_stream
 
+    if len(_content(thing)) > MOST_PARSED:
+        return None
     try:
         instructions = parse_content_stream(thing)
     except (PdfError, RuntimeError, TypeError):

@@ -167,7 +167,10 @@ def _readable(file: Path, name: str) -> Iterator[Any]:
             _check_size(*_declared_size(file), name)  # Pillow does not know pictures of no pixels
             raise InputError(f"{name}: not an image that Pillow knows", hint="convert it to PNG or JPEG") from cause
         except Pillow.DecompressionBombError as cause:
-            raise InputError(f"{name}: {cause}", hint="scale the image down first") from cause
+            most = f"{MAX_IMAGE_PIXELS // 1_000_000} million pixels"
+            raise InputError(
+                f"{name}: the image has more than {most}", hint="scale it down or cut it into pages first"
+            ) from cause
         except (OSError, SyntaxError, ValueError, EOFError) as cause:
             raise InputError(f"{name}: a broken or cut-off image ({cause})", hint="copy or export the image again") from cause
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import re
+import tracemalloc
 import zlib
 from pathlib import Path
 
@@ -469,6 +470,41 @@ def test_a_bomb_in_the_content_is_left_alone(tmp_path: Path) -> None:
     assert len(made) < 3_000_000
     with pikepdf.open(io.BytesIO(made)) as pdf:
         assert len(pdf.pages[0].Contents) == 3
+
+
+@pytest.mark.timeout(60)
+def test_forms_that_draw_each_other_in_millions_of_ways_are_looked_at_once(tmp_path: Path) -> None:
+    file = tmp_path / "scan.pdf"
+    document = scan_pdf(file)
+    with pikepdf.open(file, allow_overwriting_input=True) as pdf:
+        kinds = {"Type": pikepdf.Name.XObject, "Subtype": pikepdf.Name.Form, "BBox": pikepdf.Array([0, 0, 595, 421])}
+        form = pdf.make_stream(b"BT 3 Tr (earlier) Tj ET", **kinds)
+        for _ in range(6):
+            inside = pikepdf.Dictionary({f"/F{n}": form for n in range(20)})
+            form = pdf.make_stream(b"/F0 Do", **kinds)
+            form.Resources = pikepdf.Dictionary(XObject=inside)
+        pdf.pages[0].Resources.XObject.Web = form
+        pdf.save(file)
+    with pikepdf.open(io.BytesIO(searchable(document))) as pdf:
+        form = pdf.pages[0].Resources.XObject.Web
+        for _ in range(6):
+            form = form.Resources.XObject.F7
+        assert b"earlier" not in form.read_bytes()
+
+
+@pytest.mark.timeout(60)
+def test_millions_of_operators_with_hidden_text_are_left_alone(tmp_path: Path) -> None:
+    file = tmp_path / "scan.pdf"
+    document = scan_pdf(file)
+    content = b"BT 3 Tr (earlier) Tj ET " + b"0 0 1 1 re n " * 5_000_000
+    with pikepdf.open(file, allow_overwriting_input=True) as pdf:
+        pdf.pages[0].contents_add(pdf.make_stream(content))
+        pdf.save(file, compress_streams=True)
+    tracemalloc.start()
+    with pikepdf.open(io.BytesIO(searchable(document))) as pdf:
+        assert tracemalloc.get_traced_memory()[1] < 400 << 20
+        assert pdf.pages[0].Contents[-1].read_bytes() == content
+    tracemalloc.stop()
 
 
 @pytest.mark.parametrize(
