@@ -22,6 +22,7 @@ SHARED, MOST_DRIFT = 0.6, 2.0  # of a level line: what all words share of the lo
 UNEVEN = 0.1  # of their distance, by which ideographs of one word may be off
 LINE_PITCH = 1.25  # usual distance of lines in letter sizes
 TALL = 1.5  # a word this much higher than wide is written downwards or upwards
+NEAR = 4.0  # heights between two words of one line
 MARGIN = 0.04  # of the page, around text that nobody placed
 PAGE_ROWS, PAGE_ROOM = 60, 40  # of such text: lines on a page, letter sizes in a line
 
@@ -68,7 +69,8 @@ def lines(page: Page) -> Iterator[Placed]:
 
 def word_lines(words: Sequence[Word], ratio: float) -> Iterator[Placed]:
     """Words that were placed, line by line; `ratio` is the height of the page over its width."""
-    pieces = [piece for word in words if (piece := _piece(word, ratio)) is not None]
+    lying = [w.box for w in words if len(w.text) > 1 and w.box.right - w.box.left >= (w.box.bottom - w.box.top) * ratio]
+    pieces = [piece for word in words if (piece := _piece(word, ratio, lying)) is not None]
     line: Placed = []
     for piece in pieces:
         if line and not _goes_on(line, piece, ratio):
@@ -79,7 +81,8 @@ def word_lines(words: Sequence[Word], ratio: float) -> Iterator[Placed]:
         yield _evened(line)
 
 
-def _piece(word: Word, ratio: float) -> Piece | None:
+def _piece(word: Word, ratio: float, lying: Sequence[Box]) -> Piece | None:
+    """A word with nothing beside it that is `lying` may stand; else it is narrow, or its box is poor."""
     text = searchable(word.text)
     box = word.box
     if not text or box.right <= box.left or box.bottom <= box.top:
@@ -87,9 +90,16 @@ def _piece(word: Word, ratio: float) -> Piece | None:
     if box.polygon is not None and len(box.polygon) == 4 and (slanted := _slanted(text, box.polygon, ratio)) is not None:
         return slanted
     tall = (box.bottom - box.top) * ratio > TALL * (box.right - box.left)
-    if tall and len(text) > 1:
+    if tall and len(text) > 1 and not any(_beside(box, other, ratio) for other in lying):
         return _standing(text, box, "down" if _mostly_wide(text) else "up")
     return Piece(text, (box.left, box.bottom), (box.right, box.bottom), (box.left, box.top))
+
+
+def _beside(box: Box, other: Box, ratio: float) -> bool:
+    """Whether two words can be of one line that runs across: on one height, about equally high, and not far apart."""
+    low, high = sorted((box.bottom - box.top, other.bottom - other.top))
+    level = min(box.bottom, other.bottom) - max(box.top, other.top) > 0.5 * low and high < 2 * low
+    return level and max(box.left, other.left) - min(box.right, other.right) < NEAR * low * ratio
 
 
 def _standing(text: str, box: Box, direction: Direction) -> Piece:

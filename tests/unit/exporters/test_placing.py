@@ -72,6 +72,19 @@ def test_boxes_that_end_with_the_ink_are_one_line_and_slanting_ones_are_not() ->
     assert len(feet((700, 720), (707, 727), (714, 734), (721, 741))) == 4
 
 
+def test_a_narrow_word_beside_others_lies_and_one_alone_stands() -> None:
+    number = Word(text="1.", box=Box(left=0.10, top=0.10, right=0.11, bottom=0.12))
+    title = Word(text="車站鑽孔", box=Box(left=0.13, top=0.10, right=0.21, bottom=0.12))
+    label = Word(text="Potential", box=Box(left=0.10, top=0.05, right=0.12, bottom=0.25))
+
+    def directions(*words: Word) -> list[str]:
+        return [p.direction for line in lines(Page(number=1, regions=(Region(words=words),))) for p in line]
+
+    assert directions(number, title) == ["right", "right"]
+    assert directions(number) == ["up"]
+    assert directions(label, title) == ["up", "right"]
+
+
 def test_ideographs_and_words_are_told_apart_by_spaces_as_people_write() -> None:
     def spaced(one: str, other: str) -> bool:
         words = [
