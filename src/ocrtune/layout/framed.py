@@ -76,8 +76,22 @@ def _table(frame: Rect, spans: Sequence[Span], every: Sequence[Stroke]) -> Table
     headed = any(frame[1] < s.y < frame[3] and s.right - s.left > WHOLE * (frame[2] - frame[0]) for s in every)
     if not edges or sum(_reads_on(inside, column) for column in columns) > headed:
         return None
-    cells = [cell for at, row in enumerate(rows) for cell in _cells(at, row, edges, every)]
+    head = _head(frame, spans, len(rows), every)
+    if len(head) != len(columns):
+        head = []
+    cells = [Cell(0, at, (span,)) for at, span in enumerate(head)]
+    cells += [cell for at, row in enumerate(rows, bool(head)) for cell in _cells(at, row, edges, every)]
+    inside = [*head, *inside]
     return Table(bounds([frame, *(s.box for s in inside)]), tuple(cells), tuple(inside))
+
+
+def _head(frame: Rect, spans: Sequence[Span], rows: int, every: Sequence[Stroke]) -> Row:
+    """What stands right above the first of the lines that part the rows: a head on a ground of its own, from left to right."""
+    left, top, right, bottom = frame
+    between = sum(top < s.y < bottom and s.right - s.left > WHOLE * (right - left) for s in every)
+    above = (left, top - 1.2 * (bottom - top) / rows, right, top)
+    found = _rows([s for s in spans if mostly_in(s, above)])
+    return found[-1] if found and between >= rows - 1 else []
 
 
 def _edges(rows: Sequence[Row]) -> list[float]:

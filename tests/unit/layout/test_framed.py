@@ -2,6 +2,7 @@
 
 from ocrtune.core import Size
 from ocrtune.layout import Rule, Span, SpanWord, analyse
+from ocrtune.layout.framed import framed_tables
 
 SIZE = Size(1000, 1400)
 LEFT = (100.0, 420.0, 560.0, 700.0)
@@ -55,6 +56,14 @@ def test_columns_full_of_numbers_are_no_running_text() -> None:
     spans = [span(c, x, 230 + 26.0 * r) for r, row in enumerate(rows) for c, x in zip(row, places, strict=True)]
     (found,) = analyse(spans, SIZE, rules=[line(220, 90, 712), line(450, 90, 712)])
     assert found.kind == "table" and found.text.count("<tr>") == 8
+
+
+def test_a_head_on_a_ground_above_the_lines_between_rows_is_the_first_row() -> None:
+    rows = [["Rent", "18,052.05", "13,087.73"], ["Heat", "5,226.11", "4,828.92"], ["Water", "39,758.09", "37,809.94"]]
+    head = [span(text, x, 204) for text, x in zip(["Index", "Plan", "Fact"], (100, 236, 352), strict=True)]
+    body = [span(c, x, 234 + 30.0 * r) for r, row in enumerate(rows) for c, x in zip(row, (100, 260, 420), strict=True)]
+    (found,) = framed_tables([*head, *body], [line(228 + 30.0 * n, 90, 520) for n in range(4)], 1400)
+    assert found.html() == html([row(["Index", "Plan", "Fact"]), *map(row, rows)])
 
 
 def test_the_edges_of_a_sheet_are_no_lines_of_a_table() -> None:
