@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
+import itertools
 import os
 import time
 from abc import ABC, abstractmethod
@@ -27,6 +28,8 @@ Turn = Literal[0, 90, 180, 270]
 WEAK = 0.5  # confidence of a word that may be anything
 LARGE = 1400  # pixels of the shorter side: A4 at 170 dpi
 PLACES = 5  # decimals of a box: a thousandth of a pixel of a page at 100 dpi; more only makes replies long
+
+_seen = itertools.count(1)
 
 
 class Unread(Exception):  # noqa: N818 -- it is a result: what becomes of one picture
@@ -119,6 +122,8 @@ class Pooled(ABC):
 class Seeing(Pooled):
     """Engines that look at pixels."""
 
+    keeps = 1  # pages after which the memory that they took is given back
+
     @abstractmethod
     def lines(self, image: Image) -> str:
         """The plain text of a picture, line by line. Raises Unread."""
@@ -132,7 +137,8 @@ class Seeing(Pooled):
             try:
                 return self._laid_out(prompt)
             finally:
-                _give_back()
+                if next(_seen) % self.keeps == 0:
+                    _give_back()
         images = [picture(ref) for ref in prompt.images]
         return Said("\n".join(self.lines(image) for image in images), tuple(Size(*image.size) for image in images))
 
