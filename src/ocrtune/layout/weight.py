@@ -41,9 +41,9 @@ def _strokes(image: Image, spans: Sequence[Span]) -> list[float | None]:
     """
     import numpy as np
 
-    grey = np.asarray(image.convert("L"))
-    paper = float(np.bincount(grey.reshape(-1), minlength=256).argmax())
-    return [_stroke(grey, paper, span) for span in spans]
+    grey = image.convert("L")
+    paper = float(np.argmax(grey.histogram()))
+    return [_stroke(np.asarray(grey), paper, span) for span in spans]
 
 
 def _stroke(grey: Any, paper: float, span: Span) -> float | None:
