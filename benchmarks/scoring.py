@@ -7,7 +7,8 @@ of OCRBench v2 are left out; TEDS is compared with the `apted` package and a Lev
 the published TEDS is made of.
 
 FOLDER is `OCRBench_v2/eval_scripts` of a checkout of MultimodalOCR, with what it imports installed (nltk with its WordNet,
-zss, distance, jieba, lxml). Its debugger and two distance packages that no rule calls need not be.
+zss, distance, jieba, lxml). Its debugger and two distance packages that no rule calls need not be. Ours has the same synonyms
+with $OCRTUNE_WORDNET or Debian's wordnet-base.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any, NamedTuple
 
-from ocrtune.scoring import ocrbench_v2
+from ocrtune.scoring import ocrbench_v2, wordnet
 from ocrtune.scoring.ocrbench_v2 import Item
 from ocrtune.scoring.tables import from_rows, teds
 from ocrtune.scoring.text import cer
@@ -200,14 +201,20 @@ class Upstream:
 
 
 def scorers(upstream: Upstream, count: int = 6) -> Iterable[Row]:
+    place = wordnet.find()
+    synonyms = wordnet.read(place) if place else None
     totals = [0.0, 0.0]
     for name, make in KINDS.items():
         rng = random.Random(name)
         items = [make(rng) for _ in range(count)]
-        ocrbench_v2.score(*items[0])
+
+        def score(item: Item, answer: str) -> float:
+            return ocrbench_v2.score(item, answer, synonyms=synonyms).value
+
+        score(*items[0])
         upstream.score(*items[0])
         # A single answer takes microseconds: ours are scored a hundred times over.
-        ours, values = seconds(lambda items=items: [ocrbench_v2.score(*item).value for item in items for _ in repeat(None, 100)])
+        ours, values = seconds(lambda items=items, score=score: [score(*item) for item in items for _ in repeat(None, 100)])
         theirs, expected = seconds(lambda items=items: [upstream.score(*item) for item in items])
         totals[0] += ours / 100
         totals[1] += theirs
