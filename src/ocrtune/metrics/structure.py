@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
-from typing import ClassVar, Literal
+from typing import ClassVar, Literal, NamedTuple
 
 from ocrtune.core import Decoded, Prediction, Region, Sample, Score, TextTarget, target_text
 from ocrtune.core.outcome import Direction
@@ -90,6 +90,23 @@ class Steds(_Pages):
         return self.value(sample, 0.0 if prediction.text is None else steds(sample.target.text, prediction.text))
 
 
+class _Formulas(NamedTuple):
+    """Those of the truth, those read, and the places of both that pair up by likeness."""
+
+    wanted: list[str]
+    found: list[str]
+    matched: list[tuple[int, int]]
+
+    @classmethod
+    def of(cls, sample: Sample, prediction: Prediction, decoded: Decoded) -> _Formulas | None:
+        """None for a sample without formulas; a failed request found none."""
+        wanted = _formulas_of(sample)
+        if not wanted:
+            return None
+        found = [] if prediction.error else _formulas_in(decoded, single=isinstance(sample.target, TextTarget))
+        return cls(wanted, found, pairs(wanted, found, lambda left, right: formula_edits(left, right).rate))
+
+
 class FormulaEdit(_Pages):
     """Edits of LaTeX formulas after OmniDocBench's clean-up, out of the longer ones. A text target is one formula; those of a
     page pair up by likeness, and one without a partner is lost, or invented."""
@@ -99,11 +116,10 @@ class FormulaEdit(_Pages):
     pool = "micro"
 
     def score(self, sample: Sample, prediction: Prediction, decoded: Decoded, normalisation: str) -> Score:
-        wanted = _formulas_of(sample)
-        if not wanted:
+        known = _Formulas.of(sample, prediction, decoded)
+        if known is None:
             return self.none(sample, "formula")
-        found = [] if prediction.error else _formulas_in(decoded, single=isinstance(sample.target, TextTarget))
-        matched = pairs(wanted, found, lambda left, right: formula_edits(left, right).rate)
+        wanted, found, matched = known
         edits = [formula_edits(wanted[at], found[to]) for at, to in matched]
         edits += [_lost(text) for at, text in enumerate(wanted) if at not in {pair[0] for pair in matched}]
         edits += [_lost(text) for to, text in enumerate(found) if to not in {pair[1] for pair in matched}]
@@ -119,11 +135,10 @@ class CharacterMatching(_Pages):
     name = "cdm"
 
     def score(self, sample: Sample, prediction: Prediction, decoded: Decoded, normalisation: str) -> Score:
-        wanted = _formulas_of(sample)
-        if not wanted:
+        known = _Formulas.of(sample, prediction, decoded)
+        if known is None:
             return self.none(sample, "formula")
-        found = [] if prediction.error else _formulas_in(decoded, single=isinstance(sample.target, TextTarget))
-        matched = pairs(wanted, found, lambda left, right: formula_edits(left, right).rate)
+        wanted, found, matched = known
         scored = cdm([(bare(wanted[at]), bare(found[to])) for at, to in matched])
         return self.value(sample, sum(one.f1 for one in scored) / max(len(wanted), len(found)))
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ocrtune.textlayer import Glyph, Line, Rect
+from ocrtune.textlayer import Glyph, Line, Rect, around
 
 BULLET = "•"
 HIGH = (0.08, 0.6)  # heights of its line that a bullet is
@@ -60,12 +60,7 @@ def _aligned(one: Rect, other: Rect, height: float) -> bool:
 
 
 def _with_bullet(line: Line, dot: Rect) -> Line:
-    left, top, right, bottom = (
-        min(line.box[0], dot[0]),
-        min(line.box[1], dot[1]),
-        max(line.box[2], dot[2]),
-        max(line.box[3], dot[3]),
-    )
+    left, top, right, bottom = around([line.box, dot])
     cell = dot[0], line.cells[1], dot[2], line.cells[3]
     return line._replace(
         text=f"{BULLET} {line.text}",

@@ -4,7 +4,7 @@ All coordinates are pixels of the rendered page, origin top-left, as floats. The
 its corrections), which is what people see in most born-digital documents.
 """
 
-from ocrtune.textlayer._glyph import Affine, Glyph, Rect, Turn
+from ocrtune.textlayer._glyph import Affine, Glyph, Rect, Turn, around
 from ocrtune.textlayer._glyphs import layer_problem, lying, read_glyphs, visible
 from ocrtune.textlayer._lines import Block, Line, build_blocks, build_lines
 
@@ -15,6 +15,7 @@ __all__ = [
     "Line",
     "Rect",
     "Turn",
+    "around",
     "build_blocks",
     "build_lines",
     "layer_problem",

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from ctypes import addressof, byref, c_float
 from typing import Any, NamedTuple
 
-from ocrtune.textlayer._glyph import Affine, Glyph, Rect
+from ocrtune.textlayer._glyph import Affine, Glyph, Rect, around
 
 CLOSE, BACK = 0.17, 1.2  # of the font's size: between two signs of a word, and by which they may overlap
 ONE_LINE = 2.0  # cell heights: a span that draws more than that goes on in the next line
@@ -50,7 +50,7 @@ def extents(page: Any, to_pixels: Affine) -> dict[int, Rect]:
             continue
         if pdfium.FPDFPageObj_GetBounds(item, *map(byref, edges)):
             left, bottom, right, top = (edge.value for edge in edges)
-            found[span] = _around([to_pixels.rect(left, bottom, right, top), *([found[span]] if span in found else [])])
+            found[span] = around([to_pixels.rect(left, bottom, right, top), *([found[span]] if span in found else [])])
     return found
 
 
@@ -92,7 +92,7 @@ def _without_gaps(glyphs: Sequence[Glyph], signs: Mapping[int, float]) -> list[G
 
 
 def _merged(group: Sequence[Glyph], box: Rect | None) -> Glyph:
-    first, ink, cell = group[0], _around([g.box for g in group]), _around([g.cell for g in group])
+    first, ink, cell = group[0], around([g.box for g in group]), around([g.cell for g in group])
     if box is not None and first.upright and box[3] - box[1] < ONE_LINE * first.height:
         ink = min(ink[0], box[0]), ink[1], max(ink[2], box[2]), ink[3]
     if len(group) > 1 and first.upright:
@@ -107,7 +107,3 @@ def _in_order(group: Sequence[Glyph]) -> str:
     if unicodedata.combining(letters[0][0]) or (len(letters) == 2 and letters[1] == LAM and letters[0] in ALEFS):
         letters.reverse()
     return "".join(letters)
-
-
-def _around(boxes: Sequence[Rect]) -> Rect:
-    return min(b[0] for b in boxes), min(b[1] for b in boxes), max(b[2] for b in boxes), max(b[3] for b in boxes)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+from collections.abc import Sequence
 from typing import Any, Literal, NamedTuple
 
 from ocrtune.core import Size
@@ -11,6 +12,11 @@ GRID = 1_000_000  # pdfium maps points to whole device units; a device this fine
 
 Rect = tuple[float, float, float, float]
 Turn = Literal[0, 90, 180, 270]
+
+
+def around(boxes: Sequence[Rect]) -> Rect:
+    """The box around all of them."""
+    return min(b[0] for b in boxes), min(b[1] for b in boxes), max(b[2] for b in boxes), max(b[3] for b in boxes)
 
 
 class Glyph(NamedTuple):

@@ -9,7 +9,7 @@ from statistics import median
 from typing import NamedTuple
 
 from ocrtune.textlayer._bidi import SPACE, logical, right_to_left
-from ocrtune.textlayer._glyph import Glyph, Rect, Turn
+from ocrtune.textlayer._glyph import Glyph, Rect, Turn, around
 
 COLUMN_GAP = 1.0  # line heights between two glyphs of one line; a word space is about 0.25, a justified one rarely above 0.8
 ARABIC_GAP = 0.6  # the same for fonts of which a line is nearly twice as high as their size
@@ -208,8 +208,7 @@ def _with_lost_spaces(glyphs: Sequence[Glyph]) -> list[Glyph]:
 
 
 def _bounds(boxes: Sequence[Rect]) -> Rect:
-    solid = [b for b in boxes if b[2] > b[0] or b[3] > b[1]] or list(boxes)
-    return min(b[0] for b in solid), min(b[1] for b in solid), max(b[2] for b in solid), max(b[3] for b in solid)
+    return around([b for b in boxes if b[2] > b[0] or b[3] > b[1]] or boxes)
 
 
 def _stack_vertical(lines: Sequence[Line]) -> list[Line]:
