@@ -21,10 +21,7 @@ HEADED = re.compile(
     r"[一二三四五六七八九十]{1,3}[、.．]\s*\S|第[一二三四五六七八九十百\d]{1,4}[章节節编編部]|\d{1,2}(\.\d{1,2}){1,3}\.?\s+\S"
 )
 CLAUSE = re.compile(r"(\d{1,2}(?:\.\d{1,2}){1,3})\.?\s*[^\W\d]")
-BEGUN, HANGING = (
-    0.8,
-    2.0,
-)  # letter heights by which the second line of a paragraph whose first words are bold may stand out, or in
+BEGUN, HANGING = 0.8, 2.0  # letter heights by which the line below one of bold words may stand out, or in, and go on with it
 RUNNING = 1.5  # letter heights from its first line to the second
 ENDS = (".", "。", ":", "：", "!", "?")
 USUAL_LEADING = 1.25  # letter heights, for pages with too few lines to tell
@@ -271,7 +268,7 @@ def _is_caption(last: Line, line: Line) -> bool:
     """Whether after a whole sentence the line begins as captions do: `Table 4. Prices`, not `Table 4 shows`."""
     found = CAPTION.match(line.text)
     named = found is not None and any(c.isdigit() for c in found[0]) and bool(found["end"].strip())
-    return named and last.text.endswith((".", "!", "?", "。", ":", ";"))
+    return named and last.text.endswith((*ENDS, ";"))
 
 
 def _is_headline(line: Line, shape: _Shape) -> bool:
