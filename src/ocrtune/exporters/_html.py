@@ -18,7 +18,8 @@ Figure = Callable[[Page, Shown], str | None]  # where the picture of a figure is
 STYLE = """
 :root { color-scheme: light dark; }
 body { font: 1.05rem/1.6 Georgia, "Noto Serif", "Noto Serif CJK SC", serif; margin: 0 auto; max-width: 46rem; padding: 1.5rem; }
-h1, h2, h3, h4, h5, h6 { font-family: system-ui, "Noto Sans", sans-serif; line-height: 1.25; margin: 1.6em 0 .5em; }
+h1, h2, h3, h4, h5, h6 { font-family: system-ui, "Noto Sans", "Noto Sans CJK SC", "PingFang SC", "Microsoft YaHei", sans-serif;
+  line-height: 1.25; margin: 1.6em 0 .5em; }
 p, ul, ol, table, pre { margin: 0 0 1em; }
 section { border-top: 1px solid #8884; padding-top: .5rem; }
 section > a.number { color: #888; float: right; font: .8rem system-ui, sans-serif; text-decoration: none; }
